@@ -1,0 +1,76 @@
+import frappe
+from frappe.model.document import Document
+
+from bank_api.bank_api.rules import require_manager
+from bank_api.gateway.ids import row_name
+
+
+class BankAPIItem(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		authentication_expires_at: DF.Datetime | None
+		bank_id: DF.Data | None
+		bank_name: DF.Data | None
+		client: DF.Link | None
+		connected_at: DF.Datetime | None
+		end_user: DF.Link | None
+		expiry_notice: DF.Int
+		failures: DF.Int
+		feed: DF.Literal["Never", "Fresh", "Stale", "Stopped"]
+		item_id: DF.Data | None
+		last_error: DF.SmallText | None
+		last_refresh: DF.Datetime | None
+		last_success_at: DF.Datetime | None
+		last_try_at: DF.Datetime | None
+		next_try_at: DF.Datetime | None
+		payload: DF.Code | None
+		provider: DF.Link | None
+		queued_until: DF.Datetime | None
+		status: DF.Literal["Waiting", "OK", "Action Required", "Provider Problem", "Unsupported", "Deleted"]
+		status_code: DF.Int
+		status_code_info: DF.Data | None
+		status_description: DF.SmallText | None
+		sync_progress: DF.Data | None
+		sync_requested_at: DF.Datetime | None
+		sync_status: DF.Literal["Idle", "Queued", "Running", "Failed"]
+		user_action: DF.Literal["None", "Wait", "Edit Credentials", "Authenticate", "Visit Bank", "Confirm Pro Accounts", "Delete"]
+		webhook_url: DF.SmallText | None
+	# end: auto-generated types
+	def autoname(self):
+		self.name = row_name()
+
+	@frappe.whitelist(methods=["POST"])
+	def sync_now(self) -> None:
+		"""Queue a synchronisation of this item."""
+		require_manager()
+		from bank_api.gateway import sync
+
+		sync.request(self.name, "desk")
+
+	@frappe.whitelist(methods=["POST"])
+	def repair_link(self) -> dict:
+		"""A fresh link for the end user to repair this connection; returns `link`, `request`, `expires_at`."""
+		require_manager()
+		from bank_api.gateway import connect
+
+		return connect.repair(self.name)
+
+	@frappe.whitelist(methods=["POST"])
+	def revoke(self) -> None:
+		"""Withdraw the access to this bank at the provider; data held here is marked as deleted."""
+		require_manager()
+		from bank_api.gateway import items
+
+		items.delete(self.name)
+
+
+def on_doctype_update():
+	frappe.db.add_unique("Bank API Item", ["provider", "item_id"], "unique_item")
+	frappe.db.add_index("Bank API Item", ["client"], "client_index")
+	frappe.db.add_index("Bank API Item", ["end_user"], "end_user_index")

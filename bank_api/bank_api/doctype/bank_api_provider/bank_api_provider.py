@@ -1,0 +1,119 @@
+import re
+from datetime import timedelta
+from urllib.parse import quote
+
+import frappe
+from frappe import _
+from frappe.model.document import Document
+from frappe.utils.password import get_decrypted_password
+
+from bank_api.bank_api.rules import check_origin, require_manager
+from bank_api.gateway.clock import site_now
+
+ROTATION_HOURS = 24
+RANGES = {
+	"connect_timeout": (1, 60),
+	"read_timeout": (1, 300),
+	"max_response_mb": (1, 256),
+	"page_size": (1, 500),
+	"sync_interval_minutes": (1, 10080),
+	"sync_overlap_minutes": (0, 10080),
+	"stale_after_hours": (1, 8760),
+	"consent_days": (1, 3650),
+	"webhook_tolerance_hours": (1, 720),
+}
+
+
+class BankAPIProvider(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		account_types: DF.Literal["payment", "all"]
+		api_base_url: DF.Data
+		api_version: DF.Literal["2025-01-15", "2021-06-01"]
+		app_calls_per_5_minutes: DF.Int
+		ca_bundle: DF.SmallText | None
+		client_id: DF.Data
+		client_secret: DF.Password
+		connect_timeout: DF.Int
+		connector: DF.Literal["bridge"]
+		consent_days: DF.Int
+		country_code: DF.Data | None
+		enabled: DF.Check
+		environment: DF.Literal["Sandbox", "Production"]
+		max_response_mb: DF.Int
+		page_size: DF.Int
+		payload_retention_days: DF.Int
+		previous_webhook_secret: DF.Password | None
+		previous_webhook_secret_until: DF.Datetime | None
+		provider_name: DF.Data
+		read_timeout: DF.Int
+		stale_after_hours: DF.Int
+		sync_interval_minutes: DF.Int
+		sync_overlap_minutes: DF.Int
+		token_calls_per_minute: DF.Int
+		user_calls_per_minute: DF.Int
+		webhook_address: DF.Data | None
+		webhook_secret: DF.Password | None
+		webhook_tolerance_hours: DF.Int
+	# end: auto-generated types
+	@property
+	def webhook_address(self) -> str:
+		"""What to paste at the provider; empty until the public URL is set."""
+		public_url = frappe.db.get_single_value("Bank API Settings", "public_url")
+		if not public_url or not self.name:
+			return ""
+		return f"{public_url}/api/method/bank_api.webhooks.{self.connector}?provider={quote(self.name)}"
+
+	def validate(self):
+		self.api_base_url = check_origin(self.api_base_url or "", _("API Base URL"), loopback_http=True)
+		self._check_country()
+		self._check_ranges()
+		self._check_certificates()
+		self._keep_previous_secret()
+
+	def _check_country(self):
+		self.country_code = (self.country_code or "").strip().upper()
+		if self.country_code and not re.fullmatch(r"[A-Z]{2}", self.country_code):
+			frappe.throw(_("The country is a code of two letters, such as FR."))
+
+	def _check_ranges(self):
+		for fieldname, (low, high) in RANGES.items():
+			if not low <= frappe.utils.cint(self.get(fieldname)) <= high:
+				label = _(self.meta.get_label(fieldname))
+				frappe.throw(_("{0} must lie between {1} and {2}.").format(label, low, high))
+
+	def _check_certificates(self):
+		text = (self.ca_bundle or "").strip()
+		if text and ("-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY" in text):
+			frappe.throw(_("Enter certificates in PEM form, without a private key."))
+
+	def _keep_previous_secret(self):
+		"""A new webhook secret does not invalidate the one before it at once (DESIGN, two for rotation)."""
+		if self.is_new() or not self.webhook_secret or self.is_dummy_password(self.webhook_secret):
+			return
+		previous = get_decrypted_password(self.doctype, self.name, "webhook_secret", raise_exception=False)
+		if previous and previous != self.webhook_secret:
+			self.previous_webhook_secret = previous
+			self.previous_webhook_secret_until = site_now() + timedelta(hours=ROTATION_HOURS)
+
+	@frappe.whitelist(methods=["POST"])
+	def rotate_webhook_secret(self, secret: str) -> None:
+		"""Put a new webhook secret in place; the one before it stays valid for a day."""
+		require_manager()
+		provider = frappe.get_doc("Bank API Provider", self.name)
+		provider.webhook_secret = secret.strip()
+		provider.save()
+
+	@frappe.whitelist(methods=["POST"])
+	def test_connection(self) -> dict:
+		"""Ask the provider for its categories with the stored credentials; a failure says what is wrong."""
+		require_manager()
+		from bank_api.gateway import providers
+
+		return providers.test_connection(self.name)

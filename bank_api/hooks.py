@@ -1,0 +1,66 @@
+app_name = "bank_api"
+app_title = "Bank API"
+app_publisher = "The bank_api authors"
+app_description = "Self-hosted open-banking gateway for ERP sites"
+app_email = "bank_api@example.com"
+app_license = "MIT"
+
+add_to_apps_screen = [
+	{
+		"name": "bank_api",
+		"logo": "/assets/bank_api/images/bank-api.svg",
+		"title": "Bank API",
+		"route": "/app/bank-api",
+		"has_permission": "bank_api.bank_api.rules.has_app_permission",
+	}
+]
+
+after_install = "bank_api.install.after_install"
+after_migrate = ["bank_api.install.after_migrate"]
+after_uninstall = "bank_api.uninstall.after_uninstall"
+
+# Generic doors (desk, /api/resource, reports) follow the same tenancy as the API. One dotted path for each
+# DocType: older frameworks call the query condition with the user alone.
+_TENANT_DOCTYPES = {
+	"Bank API Settings": "settings",
+	"Bank API Provider": "provider",
+	"Bank API Client": "client",
+	"Bank API End User": "end_user",
+	"Bank API Connect Request": "connect_request",
+	"Bank API Item": "item",
+	"Bank API Account": "account",
+	"Bank API Transaction": "transaction",
+	"Bank API Webhook Event": "webhook_event",
+	"Bank API Webhook Delivery": "webhook_delivery",
+	"Bank API Log": "log",
+}
+permission_query_conditions = {
+	doctype: f"bank_api.gateway.permissions.query_conditions_{key}" for doctype, key in _TENANT_DOCTYPES.items()
+}
+has_permission = {doctype: "bank_api.gateway.permissions.has_permission" for doctype in _TENANT_DOCTYPES}
+
+scheduler_events = {
+	"cron": {
+		"*/2 * * * *": ["bank_api.gateway.schedule.tick"],
+		"* * * * *": ["bank_api.gateway.relay.wake", "bank_api.gateway.events.wake"],
+	},
+	"daily": ["bank_api.gateway.expiry.notify_due"],
+	"daily_long": ["bank_api.gateway.retention.clean_up"],
+}
+
+website_route_rules = [{"from_route": "/bank-api/return", "to_route": "bank_api_return"}]
+
+# Finished records that only point at a client, item or end user do not keep it from being deleted.
+ignore_links_on_delete = [
+	"Bank API Log",
+	"Bank API Webhook Event",
+	"Bank API Webhook Delivery",
+	"Bank API Connect Request",
+]
+
+user_data_fields = [
+	{"doctype": "Bank API End User", "filter_by": "email", "redact_fields": ["email"], "partial": True},
+]
+
+export_python_type_annotations = True
+require_type_annotated_api_methods = True
