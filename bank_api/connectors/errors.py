@@ -1,0 +1,111 @@
+"""What can go wrong when speaking to a provider: one small, closed family of exceptions."""
+
+
+class ProviderError(Exception):
+	"""A provider could not or would not answer.
+
+	Args:
+		message: what happened, in words, without secrets and without the provider's raw text.
+		status: HTTP status of the answer, or None if there was none.
+		provider_code: the provider's own machine-readable code, if it sent one.
+		request_id: our id of the call, as sent to the provider and as written to the log.
+	"""
+
+	code = "provider_error"
+
+	def __init__(
+		self,
+		message: str,
+		*,
+		status: int | None = None,
+		provider_code: str | None = None,
+		request_id: str | None = None,
+	):
+		super().__init__(message)
+		self.message = message
+		self.status = status
+		self.provider_code = provider_code
+		self.request_id = request_id
+
+
+class ConfigurationError(ProviderError):
+	"""The credentials or settings of the provider record are refused."""
+
+	code = "configuration_error"
+
+
+class AuthenticationExpired(ProviderError):
+	"""The access token is no longer valid; a new one is needed."""
+
+	code = "authentication_expired"
+
+
+class ConsentRequired(ProviderError):
+	"""The end user must act (consent, strong customer authentication, new credentials)."""
+
+	code = "consent_required"
+
+
+class NotFound(ProviderError):
+	"""The provider does not know the resource."""
+
+	code = "not_found"
+
+
+class AlreadyExists(ProviderError):
+	"""The provider already holds a resource with this identifier."""
+
+	code = "already_exists"
+
+
+class InvalidRequest(ProviderError):
+	"""The provider refuses the request as it stands."""
+
+	code = "invalid_request"
+
+
+class Unsupported(ProviderError):
+	"""The provider, or the configured version of its API, does not offer this call."""
+
+	code = "unsupported"
+
+
+class RateLimited(ProviderError):
+	"""A limit is reached, the provider's or our own ledger of it.
+
+	Args:
+		message: see `ProviderError`.
+		retry_after: seconds until the next call is possible.
+	"""
+
+	code = "rate_limited"
+
+	def __init__(
+		self,
+		message: str,
+		*,
+		retry_after: float,
+		status: int | None = None,
+		provider_code: str | None = None,
+		request_id: str | None = None,
+	):
+		super().__init__(message, status=status, provider_code=provider_code, request_id=request_id)
+		self.retry_after = retry_after
+
+
+class ProviderUnavailable(ProviderError):
+	"""The provider cannot be reached or fails on its side."""
+
+	code = "provider_unavailable"
+
+
+class ProviderTimeout(ProviderUnavailable):
+	"""The provider did not answer in time."""
+
+	code = "provider_timeout"
+
+
+class MalformedResponse(ProviderError):
+	"""The provider's answer cannot be understood; nothing of it may be used."""
+
+	code = "malformed_response"
