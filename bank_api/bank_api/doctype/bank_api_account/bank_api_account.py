@@ -36,6 +36,7 @@ class BankAPIAccount(Document):
 		maturity_date: DF.Date | None
 		next_payment_amount: DF.Data | None
 		next_payment_date: DF.Date | None
+		notified_stamp: DF.Data | None
 		opening_date: DF.Date | None
 		payload: DF.Code | None
 		provider: DF.Link | None

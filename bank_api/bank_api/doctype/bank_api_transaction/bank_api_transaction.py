@@ -38,6 +38,7 @@ class BankAPITransaction(Document):
 		status: DF.Literal["Pending", "Booked", "Deleted"]
 		transaction_date: DF.Date | None
 		value_date: DF.Date | None
+		was_pending: DF.Check
 	# end: auto-generated types
 	"""Rows are written in bulk by `bank_api.gateway.store`; nobody edits them."""
 
