@@ -7,6 +7,8 @@ from bank_api.gateway.ids import row_name
 
 
 class BankAPILog(Document):
+	"""An audit line. It is added once and then neither changed, renamed nor deleted but by retention."""
+
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 
@@ -25,7 +27,6 @@ class BankAPILog(Document):
 		request_id: DF.Data | None
 		user: DF.Data | None
 	# end: auto-generated types
-	"""An audit line. It is added once and then neither changed, renamed nor deleted but by retention."""
 
 	def autoname(self):
 		self.name = row_name()

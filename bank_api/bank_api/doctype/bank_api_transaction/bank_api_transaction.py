@@ -5,6 +5,8 @@ from bank_api.gateway.ids import row_name
 
 
 class BankAPITransaction(Document):
+	"""Rows are written in bulk by `bank_api.gateway.store`; nobody edits them."""
+
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 
@@ -40,7 +42,6 @@ class BankAPITransaction(Document):
 		value_date: DF.Date | None
 		was_pending: DF.Check
 	# end: auto-generated types
-	"""Rows are written in bulk by `bank_api.gateway.store`; nobody edits them."""
 
 	def autoname(self):
 		self.name = row_name()
