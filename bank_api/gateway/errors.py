@@ -1,0 +1,170 @@
+"""Every failure that a caller of the public API can meet: HTTP status, stable `exc_type`, one sentence.
+
+An unknown identifier and one of another client give the same bytes, so no message names an identifier.
+The catalogue is part of the API: a class is never renamed, and its status never changes.
+"""
+
+import math
+
+import frappe
+from frappe import _
+
+from bank_api.connectors import errors as provider_errors
+
+
+class GatewayError(frappe.ValidationError):
+	"""A use case cannot do what it was asked.
+
+	Args:
+		message: one translated sentence that says what to do; the class's own if None.
+		retry_after: seconds after which the same call may succeed, if that is known.
+	"""
+
+	http_status_code = 417
+
+	def __init__(self, message: str | None = None, *, retry_after: int | None = None):
+		self.message = message or self.sentence()
+		self.retry_after = retry_after
+		super().__init__(self.message)
+
+	def sentence(self) -> str:
+		"""What the caller reads when the place that raises has nothing more precise to say."""
+		return _("The request cannot be carried out as it stands.")
+
+
+class UnknownObject(GatewayError):
+	"""No such object, or one that belongs to another client: the two are not told apart."""
+
+	http_status_code = 404
+
+	def sentence(self) -> str:
+		return _("There is no such object for this client. Check the identifiers of the call.")
+
+
+class NotAllowed(GatewayError):
+	"""The caller may not do this."""
+
+	http_status_code = 403
+
+	def sentence(self) -> str:
+		return _("This call is not allowed. Ask the operator of the gateway.")
+
+
+class BadArgument(GatewayError):
+	"""An argument is missing, has the wrong type, or a value that cannot be meant."""
+
+	http_status_code = 417
+
+
+class ConsentNeeded(GatewayError):
+	"""The end user has to act at the bank before this can work."""
+
+	http_status_code = 409
+
+	def sentence(self) -> str:
+		return _("The end user has to act first: ask for a new link and send the end user there.")
+
+
+class DataNotReady(GatewayError):
+	"""Nothing has been read from the bank yet, so there is no answer: an empty list would be a lie."""
+
+	http_status_code = 409
+
+	def sentence(self) -> str:
+		return _("The bank's data has not been read yet. Call again later.")
+
+
+class DataNotReady(GatewayError):
+	"""Nothing has been read from this bank yet; an empty list would be a lie."""
+
+	http_status_code = 503
+
+	def __init__(self, message: str | None = None, *, retry_after: int | None = 60):
+		super().__init__(message, retry_after=retry_after)
+
+	def sentence(self) -> str:
+		return _("The first synchronisation has not ended yet. Call again in a minute.")
+
+
+class NotOffered(GatewayError):
+	"""The provider, or the configured version of its API, has no such call."""
+
+	http_status_code = 410
+
+	def sentence(self) -> str:
+		return _("The provider does not offer this call in the configured version of its API.")
+
+
+class Throttled(GatewayError):
+	"""A rate limit is reached; `Retry-After` says when the next call is possible."""
+
+	http_status_code = 429
+
+	def sentence(self) -> str:
+		return _("The provider's rate limit is reached. Repeat the call after the time given in Retry-After.")
+
+
+class ProviderFailed(GatewayError):
+	"""The provider cannot be reached, fails, or answers what cannot be understood."""
+
+	http_status_code = 502
+
+	def sentence(self) -> str:
+		return _("The provider does not answer as it should. Repeat the call later.")
+
+
+class ProviderTimedOut(GatewayError):
+	"""The provider did not answer in time."""
+
+	http_status_code = 504
+
+	def sentence(self) -> str:
+		return _("The provider did not answer in time. Repeat the call later.")
+
+
+class NotConfigured(GatewayError):
+	"""The operator of the gateway has to complete or correct its settings."""
+
+	http_status_code = 503
+
+	def sentence(self) -> str:
+		return _("The gateway is not set up for this call. Ask its operator to complete its settings.")
+
+
+class InternalError(GatewayError):
+	"""A defect or an outage of the gateway itself; the details are in its Error Log, never in the answer."""
+
+	http_status_code = 500
+
+	def sentence(self) -> str:
+		return _("The gateway failed. Repeat the call later, or tell its operator.")
+
+
+# The first class that fits wins, so subclasses come before their parents.
+_FROM_PROVIDER: tuple[tuple[type[provider_errors.ProviderError], type[GatewayError]], ...] = (
+	(provider_errors.RateLimited, Throttled),
+	(provider_errors.ProviderTimeout, ProviderTimedOut),
+	(provider_errors.ProviderUnavailable, ProviderFailed),
+	(provider_errors.MalformedResponse, ProviderFailed),
+	(provider_errors.AuthenticationExpired, ProviderFailed),
+	(provider_errors.ConfigurationError, NotConfigured),
+	(provider_errors.ConsentRequired, ConsentNeeded),
+	(provider_errors.NotFound, UnknownObject),
+	(provider_errors.Unsupported, NotOffered),
+	(provider_errors.InvalidRequest, BadArgument),
+)
+
+
+def from_provider(error: provider_errors.ProviderError) -> GatewayError:
+	"""The error that a caller of the public API gets to see for a connector's error.
+
+	The provider's words stay behind: they go to the log with the request id, not to the client.
+	"""
+	if isinstance(error, provider_errors.RateLimited):
+		return Throttled(retry_after=max(1, math.ceil(error.retry_after)))
+	if isinstance(error, provider_errors.InvalidRequest):
+		return BadArgument(_("The provider refuses the request. Check the arguments of the call."))
+	for kind, mapped in _FROM_PROVIDER:
+		if isinstance(error, kind):
+			return mapped()
+	return ProviderFailed()
