@@ -235,6 +235,10 @@ class TransactionStatus(str, Enum):
 	DELETED = "Deleted"
 
 
+# Inside the tuple, `date` is a field.
+Day = date
+
+
 class TransactionData(NamedTuple):
 	"""One transaction as the provider describes it now. A tuple: pages hold hundreds, syncs 100,000s.
 
@@ -245,10 +249,10 @@ class TransactionData(NamedTuple):
 	provider_transaction_id: str | None
 	amount: Decimal
 	currency: str
-	date: date
-	booking_date: date | None
-	transaction_date: date | None
-	value_date: date | None
+	date: Day
+	booking_date: Day | None
+	transaction_date: Day | None
+	value_date: Day | None
 	description: str
 	original_description: str
 	category_id: str | None

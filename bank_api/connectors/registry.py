@@ -1,0 +1,29 @@
+"""Which connector speaks for which provider: the only place that knows them all."""
+
+from collections.abc import Callable
+
+from bank_api.connectors.base import Connector
+from bank_api.connectors.bridge import connector as bridge
+from bank_api.connectors.errors import ConfigurationError
+from bank_api.connectors.model import ProviderConfig
+from bank_api.connectors.rate_ledger import MemoryLedger, RateLedger
+
+Factory = Callable[[ProviderConfig, RateLedger], Connector]
+
+CONNECTORS: dict[str, Factory] = {"bridge": bridge}
+
+
+def connector_for(config: ProviderConfig, ledger: RateLedger | None = None) -> Connector:
+	"""The connector of a configured provider. It may be used by several threads at once.
+
+	Args:
+		config: the provider.
+		ledger: counts the calls against the provider's limits; one of this process alone if None.
+
+	Raises:
+		ConfigurationError: no such connector, or it does not know the API version.
+	"""
+	factory = CONNECTORS.get(config.connector)
+	if factory is None:
+		raise ConfigurationError("There is no connector of this name.")
+	return factory(config, MemoryLedger() if ledger is None else ledger)
