@@ -26,7 +26,7 @@ from bank_api.connectors.model import TransactionData, TransactionStatus
 REPLACEMENT_DAYS = 7
 """How far the day of a booked transaction may lie from that of the pending one it replaces."""
 
-_LONGEST_PLAIN_ID = 70
+_PLAIN_ID = re.compile(r"[0-9a-z._:-]{1,70}")
 _SPACES = re.compile(r"\s+")
 
 
@@ -98,7 +98,8 @@ def identity_key(data: TransactionData, ordinal: int = 0, reused: bool = False) 
 		return f"f:{content_of(data)}:{ordinal}"
 	if reused:
 		return "r:" + hashlib.sha256(f"{identifier}\x1f{content_of(data)}".encode()).hexdigest()[:32]
-	if len(identifier) > _LONGEST_PLAIN_ID:
+	if not _PLAIN_ID.fullmatch(identifier):
+		# The database's collation knows neither case nor accents; a provider's ids may.
 		return "i:#" + hashlib.sha256(identifier.encode()).hexdigest()
 	return "i:" + identifier
 

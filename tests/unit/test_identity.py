@@ -72,6 +72,15 @@ def test_twins_without_ids_on_two_pages_stay_two():
 	assert keyed([sent(None)], ordinals)[0][0] != keyed([sent(None)], ordinals)[0][0]
 
 
+def test_ids_that_differ_in_case_only_are_two_keys_for_a_database_that_ignores_case():
+	assert identity_key(sent("abC")).casefold() != identity_key(sent("abc")).casefold()
+
+
+def test_keys_fit_their_column():
+	for identifier in (None, "1", "x" * 500, "É" * 70):
+		assert len(identity_key(sent(identifier), ordinal=10**6)) <= 80
+
+
 def test_a_late_id_finds_its_row():
 	assert names(settle([sent("9")], [row("a", sent(None))])) == ["a"]
 
