@@ -1,0 +1,178 @@
+"""One pass over one account's feed of changed transactions, or the rest of one that was cut off.
+
+Every page is committed together with the address of the next one. The next pass asks for what changed since,
+with an overlap as long as the provider may still be writing what it has dated already (protocols/bridge.md 5.4).
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import frappe
+from frappe.utils import cint
+
+from bank_api.connectors.base import Connector
+from bank_api.connectors.errors import AuthenticationExpired, InvalidRequest, MalformedResponse, NotFound
+from bank_api.connectors.model import Token, TransactionPage
+from bank_api.gateway import tokens
+from bank_api.gateway.clock import UTC, iso, site_now, utc_now
+from bank_api.gateway.store import Counts, Feed, apply_page, withdraw_lost_pending
+
+MAX_PAGES = 20_000
+_DOCTYPE = "Bank API Account"
+_TOKEN_MARGIN = timedelta(minutes=2)
+_COLUMNS = [
+	"provider_account_id",
+	"item",
+	"end_user",
+	"client",
+	"provider",
+	"generation",
+	"sync_since",
+	"sync_page",
+	"sync_high",
+	"sync_started",
+	"last_transaction_stamp",
+	"last_synced_at",
+]
+
+
+@dataclass
+class AccountPass:
+	"""A pass; `run` it once.
+
+	Attributes:
+		account: name of the Bank API Account.
+		connector: speaks to its provider.
+		progress: is told, before each commit, how many rows the page had.
+	"""
+
+	account: str
+	connector: Connector
+	progress: Callable[[int], None]
+
+	def __post_init__(self) -> None:
+		self.row = frappe.db.get_value(_DOCTYPE, self.account, _COLUMNS, as_dict=True)
+		self.page: str | None = self.row.sync_page
+		self.since: str | None = self.row.sync_since
+		self.high: str | None = self.row.sync_high
+		self.started: datetime = _instant(self.row.sync_started) if self.page else utc_now()
+		self.feed = Feed(
+			account=self.account,
+			item=self.row.item,
+			end_user=self.row.end_user,
+			client=self.row.client,
+			provider=self.row.provider,
+			generation=self.row.generation,
+			last_stamp=int(self.row.last_transaction_stamp or "0", 16),
+			first_pass=not self.row.last_synced_at and not self.row.generation,
+		)
+
+	def run(self) -> Counts:
+		"""Fetch and store page by page; the next page is fetched while this one is stored.
+
+		Returns:
+			what became of the rows.
+
+		Raises:
+			ProviderError: the provider failed; every page before is stored, and the next pass goes on from there.
+		"""
+		counts = Counts()
+		self.token: Token = tokens.access_token(self.row.end_user)
+		with ThreadPoolExecutor(max_workers=1) as fetcher:
+			page = self._first_page()
+			for _ in range(MAX_PAGES):
+				following = None
+				if page.next_page:
+					following = fetcher.submit(copy_context().run, self._fetch, page.next_page)
+				counts.add(self._store(page))
+				if following is None:
+					return counts
+				page = self._with_fresh_token(following.result, page.next_page)
+		raise MalformedResponse(f"The provider's list of transactions did not end after {MAX_PAGES} pages.")
+
+	def _first_page(self) -> TransactionPage:
+		"""The page where the last pass was cut off, if the provider still knows it, else the first one."""
+		try:
+			return self._with_fresh_token(lambda: self._fetch(self.page), self.page)
+		except (InvalidRequest, NotFound):
+			if self.page is None:
+				raise
+			self.page, self.started = None, utc_now()
+			return self._with_fresh_token(lambda: self._fetch(None), None)
+
+	def _fetch(self, page: str | None) -> TransactionPage:
+		return self.connector.transactions(self.token, self.row.provider_account_id, self.since, page)
+
+	def _with_fresh_token(self, fetch: Callable[[], TransactionPage], page: str | None) -> TransactionPage:
+		if self.token.expires_at - utc_now() < _TOKEN_MARGIN:
+			self.token = tokens.access_token(self.row.end_user)
+		try:
+			return fetch()
+		except AuthenticationExpired:
+			self.token = tokens.access_token(self.row.end_user, stale=self.token)
+			return self._fetch(page)
+
+	def _store(self, page: TransactionPage) -> Counts:
+		"""Write a page and the address of the next one in one commit."""
+		counts = apply_page(self.feed, page.rows)
+		newest = max((row.updated_at for row in page.rows if row.updated_at), default=None)
+		self.high = max(filter(None, (self.high, newest)), default=None)
+		values: dict[str, Any] = {"sync_high": self.high}
+		if page.next_page is None:
+			counts.add(self._withdraw_lost())
+			values |= self._done()
+		elif not self.feed.ordinals:
+			# A pass with rows without ids counts equals from its start, so after a kill it starts again.
+			values |= {"sync_page": page.next_page, "sync_started": iso(self.started)}
+		if counts.changed:
+			values["last_transaction_stamp"] = f"{self.feed.last_stamp:013x}"
+		frappe.db.set_value(_DOCTYPE, self.account, values, update_modified=False)
+		self.progress(len(page.rows))
+		frappe.db.commit()  # the page and its cursor stand or fall together
+		return counts
+
+	def _withdraw_lost(self) -> Counts:
+		"""After a reconnection's first full pass, pending rows that only the former connection knew are gone."""
+		if self.since is None and self.feed.generation:
+			return withdraw_lost_pending(self.feed, self.connector.tombstone)
+		return Counts()
+
+	def _done(self) -> dict[str, Any]:
+		minutes = cint(frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_overlap_minutes"))
+		return {
+			"sync_page": None,
+			"sync_started": None,
+			"sync_error": None,
+			"last_synced_at": site_now(),
+			"sync_since": next_since(self.high, self.started, timedelta(minutes=minutes)),
+		}
+
+
+def next_since(high: str | None, started: datetime, overlap: timedelta) -> str | None:
+	"""From when the next pass has to read.
+
+	A provider may show a row later than it dates it. So a pass is read again from a little before its newest row,
+	until a pass has begun well after that row: then nothing older can appear, and only newer rows are asked for.
+
+	Args:
+		high: the newest `updated_at` ever seen, as text; None if no row carried one.
+		started: when the pass began.
+		overlap: how late a row may show.
+
+	Returns:
+		the text instant for `since`, or None to read everything again.
+	"""
+	if high is None:
+		return None
+	newest = _instant(high)
+	if started > newest + overlap:
+		return iso(newest + timedelta(milliseconds=1))
+	return iso(min(newest, started) - overlap)
+
+
+def _instant(text: str) -> datetime:
+	return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)

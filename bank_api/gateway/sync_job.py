@@ -1,0 +1,191 @@
+"""The job that keeps one item in step: the item, its accounts, and each account's changed transactions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import frappe
+from frappe import _
+from frappe.utils import cint
+
+from bank_api.connectors.base import Connector
+from bank_api.connectors.errors import (
+	AuthenticationExpired,
+	ConfigurationError,
+	NotFound,
+	ProviderError,
+	RateLimited,
+)
+from bank_api.connectors.model import ItemData, ItemStatus, Token
+from bank_api.connectors.rate_ledger import patience
+from bank_api.gateway import freshness, items, providers, relay, tokens
+from bank_api.gateway.account_pass import AccountPass
+from bank_api.gateway.accounts import Owner, store_accounts
+from bank_api.gateway.clock import site_now, to_site
+from bank_api.gateway.locks import exclusive
+
+ITEM = "Bank API Item"
+ACCOUNT = "Bank API Account"
+ROUNDS = 3
+"""How often a job starts again because new data was announced while it ran."""
+WAITING_MINUTES = 2
+BACKOFF_MINUTES = (5, 15, 60, 180, 360)
+PATIENCE_SECONDS = 65
+"""How long a background call may wait for a free slot in the provider's rate limit."""
+_LOCK_WAIT_SECONDS = 5
+_HOPELESS = (RateLimited, ConfigurationError, AuthenticationExpired)
+"""After one of these the other accounts of the item would fail the same way."""
+
+
+def run(item: str) -> None:
+	"""Sync an item now, unless another worker is at it; that one then makes another round.
+
+	Args:
+		item: name of the Bank API Item.
+	"""
+	frappe.db.set_value(ITEM, item, "queued_until", None, update_modified=False)
+	frappe.db.commit()
+	with exclusive(item, _LOCK_WAIT_SECONDS) as held, patience(PATIENCE_SECONDS):
+		if not held:
+			return
+		for _round in range(ROUNDS):
+			row = _item_row(item)
+			if row is None or row.status == ItemStatus.DELETED.value:
+				return
+			started = site_now()
+			ItemSync(row).run()
+			requested = frappe.db.get_value(ITEM, item, "sync_requested_at")
+			if not requested or requested < started:
+				return
+
+
+def _item_row(item: str) -> Any:
+	fields = ["name", "item_id", "client", "provider", "end_user", "bank_id", "status", "failures"]
+	return frappe.db.get_value(ITEM, item, fields, as_dict=True)
+
+
+@dataclass
+class ItemSync:
+	"""One round over one item; `run` it once."""
+
+	row: Any
+	errors: list[ProviderError] = field(default_factory=list)
+	rows_read: int = 0
+
+	def run(self) -> None:
+		"""Read everything that changed; leave the item saying how it went, whatever happens."""
+		self._note(sync_status="Running", last_try_at=site_now())
+		frappe.db.commit()
+		state = None
+		try:
+			state = self._read()
+		except ProviderError as error:
+			frappe.db.rollback()
+			self.errors.append(error)
+		except Exception:
+			frappe.db.rollback()
+			self._finish(None, _("The gateway itself failed. The Error Log says why."))
+			frappe.db.commit()
+			raise
+		self._finish(state, self.errors[0].message if self.errors else None)
+		frappe.db.commit()
+
+	def _read(self) -> ItemData | None:
+		connector: Connector = providers.connector(self.row.provider)
+		try:
+			state: ItemData = self._call(lambda token: connector.item(token, self.row.item_id))
+		except NotFound:
+			items.mark_deleted(self.row.name)
+			return None
+		items.apply_state(self.row.name, state)
+		frappe.db.commit()
+		if state.status not in (ItemStatus.WAITING, ItemStatus.UNSUPPORTED):
+			self._read_accounts(connector, state)
+		return state
+
+	def _read_accounts(self, connector: Connector, state: ItemData) -> None:
+		listed = self._call(lambda token: connector.accounts(token, self.row.item_id))
+		owner = Owner(self.row.name, self.row.end_user, self.row.client, self.row.provider, state.bank_id)
+		stored = store_accounts(owner, listed)
+		if stored.changed:
+			relay.emit(self.row.client, "accounts.updated", items.event_data(self.row.name), item=self.row.name)
+		frappe.db.commit()
+		for place, (account, data) in enumerate(stored.open_accounts.items(), 1):
+			label = f"{place}/{len(stored.open_accounts)} {data.name}"
+			if not self._read_account(connector, account, label):
+				return
+
+	def _read_account(self, connector: Connector, account: str, label: str) -> bool:
+		"""Read one account; its failure is kept with it. Returns whether the next one is worth a try."""
+
+		def progress(rows: int) -> None:
+			self.rows_read += rows
+			self._note(sync_progress=f"{label}: {self.rows_read}")
+
+		try:
+			AccountPass(account, connector, progress).run()
+		except ProviderError as error:
+			frappe.db.rollback()
+			self.errors.append(error)
+			frappe.db.set_value(ACCOUNT, account, "sync_error", error.message, update_modified=False)
+			frappe.db.commit()
+			return not isinstance(error, _HOPELESS)
+		return True
+
+	def _call(self, call: Callable[[Token], Any]) -> Any:
+		return tokens.with_token(self.row.end_user, call)
+
+	def _note(self, **values: Any) -> None:
+		frappe.db.set_value(ITEM, self.row.name, values, update_modified=False)
+
+	def _finish(self, state: ItemData | None, failure: str | None) -> None:
+		"""Write how the round went and when the next one is due; tell the client what changed."""
+		if frappe.db.get_value(ITEM, self.row.name, "status") == ItemStatus.DELETED.value:
+			self._note(sync_status="Idle", sync_progress=None, next_try_at=None)
+			return
+		self._tell_client()
+		now = site_now()
+		failures = self.row.failures + 1 if failure else 0
+		self._note(
+			sync_status="Failed" if failure else "Idle",
+			sync_progress=None,
+			last_error=failure,
+			failures=failures,
+			next_try_at=now + self._wait(state, failures),
+		)
+		if state and state.status is ItemStatus.OK and not failure:
+			self._note(last_success_at=min(now, to_site(state.last_refresh)) if state.last_refresh else now)
+		freshness.mark_feeds(self.row.name)
+
+	def _wait(self, state: ItemData | None, failures: int) -> timedelta:
+		limits = [error.retry_after for error in self.errors if isinstance(error, RateLimited)]
+		if limits:
+			return timedelta(seconds=max(limits))
+		if failures:
+			return timedelta(minutes=BACKOFF_MINUTES[min(failures, len(BACKOFF_MINUTES)) - 1])
+		if state and state.status is ItemStatus.WAITING:
+			return timedelta(minutes=WAITING_MINUTES)
+		minutes = frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_interval_minutes")
+		return timedelta(minutes=cint(minutes))
+
+	def _tell_client(self) -> None:
+		"""One event for all rows of the item that changed since the client was last told, kills included."""
+		accounts = frappe.db.sql(
+			"""SELECT name, provider_account_id, last_transaction_stamp FROM `tabBank API Account`
+			WHERE item = %s AND IFNULL(last_transaction_stamp, '') > IFNULL(notified_stamp, '')""",
+			self.row.name,
+			as_dict=True,
+		)
+		if not accounts:
+			return
+		for account in accounts:
+			frappe.db.set_value(
+				ACCOUNT, account.name, "notified_stamp", account.last_transaction_stamp, update_modified=False
+			)
+		told = [
+			{"account_id": items.provider_id(account.provider_account_id), "stable_id": account.name}
+			for account in accounts
+		]
+		data = items.event_data(self.row.name) | {"accounts": told}
+		relay.emit(self.row.client, "transactions.updated", data, item=self.row.name)
