@@ -116,7 +116,7 @@ class Answer:
 		"""Seconds that the provider asks us to wait, from either form of `Retry-After` (RFC 9110, 10.2.3)."""
 		text = self.headers.get("Retry-After", "").strip()
 		if text.isascii() and text.isdigit():
-			return min(float(text[:9]), _RETRY_AFTER_CAP)
+			return min(int(text[:9]), _RETRY_AFTER_CAP)
 		try:
 			instant = parsedate_to_datetime(text)
 		except (TypeError, ValueError, IndexError, OverflowError):
