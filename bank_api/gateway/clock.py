@@ -3,8 +3,7 @@
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
-import frappe
-from frappe.utils import get_datetime
+from frappe.utils import get_datetime, get_system_timezone
 
 UTC = timezone.utc
 
@@ -16,8 +15,7 @@ def utc_now() -> datetime:
 
 def site_zone() -> ZoneInfo:
 	"""The site's time zone, as set in System Settings."""
-	name = frappe.db.get_single_value("System Settings", "time_zone", cache=True)
-	return ZoneInfo(name or "UTC")
+	return ZoneInfo(get_system_timezone())
 
 
 def to_site(instant: datetime) -> datetime:
