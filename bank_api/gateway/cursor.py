@@ -1,12 +1,12 @@
 """The opaque text with which a client continues a list of changes: how far it has come in each account.
 
-A cursor names one change stamp per account, because each account's changes are numbered on their own: one account's
-stamps become visible in order, those of two accounts written at the same time do not. It never ends: whatever
-happens later in an account carries a higher stamp.
+A cursor names one change stamp per account, because each account's changes are numbered on their own: one
+account's stamps become visible in order, those of two accounts written at the same time do not. It never
+ends: whatever happens later in an account carries a higher stamp.
 
-The text is base64url of `version, floor, (account, stamp)*, seal`. The seal is an HMAC over the content and over the
-scope (client and what was asked for), so that a damaged, invented or foreign cursor, or one of another list,
-is refused as one and the same. Nothing in it is secret. Pure functions, no framework.
+The text is base64url of `version, floor, (account, stamp)*, seal`. The seal is an HMAC over the content and
+over the scope (client and what was asked for), so that a damaged, invented or foreign cursor, or one of
+another list, is refused as one and the same. Nothing in it is secret. Pure functions, no framework.
 """
 
 import base64
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 VERSION = 1
 STAMP_DIGITS = 13
-"""A change stamp is the microsecond of a change since 1970 as this many hexadecimal digits; text order is time order."""
+"""A change stamp is the microsecond of a change since 1970, in hexadecimal: text order is time order."""
 
 FIRST_STAMP = "0" * STAMP_DIGITS
 LAST_STAMP = "f" * STAMP_DIGITS
@@ -53,6 +53,11 @@ class Cursor:
 	def position(self, account: str) -> str | None:
 		"""Stamp of the last row that the client has of an account, or None if it has not begun it."""
 		return self.positions.get(account_key(account))
+
+
+def stamp_after(stamp: str) -> str:
+	"""The next change stamp."""
+	return f"{int(stamp, 16) + 1:0{STAMP_DIGITS}x}"
 
 
 def account_key(account: str) -> bytes:

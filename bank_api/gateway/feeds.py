@@ -1,7 +1,7 @@
 """Which accounts a reader asks for, and how fresh each bank's data is.
 
-Every query here starts from the caller's client. What belongs to another client, what never existed and what was
-deleted are told apart by nobody: all three are `UnknownObject`.
+Every query here starts from the caller's client. What belongs to another client, what never existed and what
+was deleted are told apart by nobody: all three are `UnknownObject`.
 """
 
 import json
@@ -114,7 +114,8 @@ class Scope:
 			)
 		raise DataNotReady(
 			_(
-				"The first synchronisation of this bank has not ended yet. Call again after its webhook, or in a minute."
+				"The first synchronisation of this bank has not ended yet. "
+				"Call again after its webhook, or in a minute."
 			)
 		)
 
@@ -143,7 +144,7 @@ def of_item(client: str, item_id: str, user: str | None = None, provider: str | 
 	"""The scope of one connection to a bank; arguments and errors as `of_account`."""
 	feeds = _feeds(_filters(client, user, provider), item_id=_identifier(item_id))
 	if len(feeds) != 1:
-		raise UnknownObject  # with two providers, the same number can mean two items; then `provider` must say which
+		raise UnknownObject  # one number may be two items of two providers: then `provider` must say which
 	return Scope(f"{client}\0item\0{feeds[0].item}", feeds)
 
 

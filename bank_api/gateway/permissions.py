@@ -1,8 +1,8 @@
-"""Who sees which rows in the desk, in `/api/resource` and in reports: managers all, a client its own, others none.
+"""Who sees which rows in desk, `/api/resource` and reports: managers all, a client its own, others none.
 
 The public API does not rest on this: every use case scopes its own queries (DESIGN.md, Rules, Tenancy). These
-hooks close the framework's generic doors by the same rule. `hooks.py` names one query condition for each DocType
-and `has_permission` for all of them.
+hooks close the framework's generic doors by the same rule. `hooks.py` names one query condition for each
+DocType and `has_permission` for all of them.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def client_of(user: str) -> str | None:
 def has_permission(
 	doc: object, ptype: str | None = None, user: str | None = None, debug: bool = False
 ) -> bool:
-	"""Hook `has_permission`: whether a user may touch this row at all; roles still decide what it may do with it.
+	"""Hook `has_permission`: whether a user may touch this row at all; roles decide what it may do.
 
 	Returns:
 		A real boolean: version 16 of the framework takes None for a refusal, older ones for consent.
@@ -59,7 +59,7 @@ def has_permission(
 
 def _query_conditions(doctype: str) -> Callable[..., str]:
 	def query_conditions(user: str | None = None, doctype: str = doctype) -> str:
-		"""Hook `permission_query_conditions`: SQL that limits a list to what the user may see; empty for all."""
+		"""Hook `permission_query_conditions`: SQL for what the user may see; empty for all."""
 		user = user or frappe.session.user
 		if is_manager(user):
 			return ""

@@ -1,8 +1,8 @@
 """Reading accounts and transactions from the local copy: the provider's own resources, byte for byte.
 
 Answers have the provider's list shape (`resources`, `pagination`) with our additions beside it: `stable_ids`,
-`cursor`, and `as_of` and `feeds`, which say how fresh the data is. Old data is served and says its age; data that
-never was read is an error; a failure is never an empty list (DESIGN.md, What callers rely on).
+`cursor`, and `as_of` and `feeds`, which say how fresh the data is. Old data is served and says its age; data
+that never was read is an error; a failure is never an empty list (DESIGN.md, What callers rely on).
 """
 
 import json
@@ -19,8 +19,8 @@ from frappe.utils.password import get_encryption_key
 from werkzeug.wrappers import Response
 
 from bank_api.gateway import feeds, providers
-from bank_api.gateway.clock import site_zone
 from bank_api.gateway.clients import ClientContext
+from bank_api.gateway.clock import site_zone
 from bank_api.gateway.cursor import (
 	FIRST_STAMP,
 	LAST_STAMP,
@@ -30,6 +30,7 @@ from bank_api.gateway.cursor import (
 	account_key,
 	decode,
 	encode,
+	stamp_after,
 )
 from bank_api.gateway.errors import BadArgument
 from bank_api.gateway.row_stream import RowStream, Snapshot, Source
@@ -72,7 +73,7 @@ def transactions(
 		cursor: continue after the answer that gave it; `since` is inside it and ignored beside it.
 
 	Returns:
-		A streamed answer `{"message": {"as_of", "feeds", "resources", "stable_ids", "pagination", "cursor"}}`.
+		A streamed answer: `message` with `as_of`, `feeds`, `resources`, `stable_ids`, `pagination`, `cursor`.
 
 	Raises:
 		UnknownObject: the client has no such account, item or end user.
@@ -107,9 +108,9 @@ def accounts(
 	since: str | None = None,
 	provider: str | None = None,
 ) -> Response:
-	"""Accounts, cards and loans of an item, an end user or a whole client; arguments and errors as `transactions`.
+	"""Accounts, cards and loans of an item, an end user or a whole client; otherwise as `transactions`.
 
-	Accounts that are no longer shared, or that the bank has closed, stay in the list: their transactions do too.
+	Accounts that are no longer shared, or that the bank has closed, stay listed: their transactions do too.
 
 	Returns:
 		An answer `{"message": {"as_of", "feeds", "resources", "stable_ids", "statuses", "pagination"}}`.
@@ -179,7 +180,7 @@ def _sources(scope: feeds.Scope, start: Cursor) -> list[Source]:
 	sources = []
 	for account in scope.accounts:
 		position = start.position(account.name)
-		first = start.floor if position is None else _stamp_after(position)
+		first = start.floor if position is None else stamp_after(position)
 		sources.append(Source(account.name, first, providers.connector(account.provider).tombstone))
 	return sources
 
@@ -220,7 +221,8 @@ def _cursor(text: str, scope: str, key: bytes) -> Cursor:
 	except InvalidCursor:
 		raise BadArgument(
 			_(
-				"This cursor is not one of this list. Use the cursor of an answer to the same call, or leave it out."
+				"This cursor does not belong to this list. "
+				"Use the cursor of an answer to the same call, or leave it out."
 			)
 		) from None
 
@@ -265,7 +267,3 @@ def _instant(text: str) -> datetime:
 	# In a query string, a plus sign that was not escaped arrives as a blank.
 	signed = offset if offset[0] in "+-" else "+" + offset.strip()
 	return moment.replace(tzinfo=datetime.strptime(signed, "%z").tzinfo)
-
-
-def _stamp_after(stamp: str) -> str:
-	return f"{min(int(stamp, 16) + 1, int(LAST_STAMP, 16)):0{STAMP_DIGITS}x}"

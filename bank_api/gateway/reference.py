@@ -1,7 +1,7 @@
 """Reference data that changes seldom: banks and categories, as received, kept in Redis.
 
-The provider is asked once a day for each resource and language. While it cannot answer, the last answer serves for
-a week; without one, the caller gets the provider's error.
+The provider is asked once a day for each resource and language. While it cannot answer, the last answer
+serves for a week; without one, the caller gets the provider's error.
 """
 
 import re

@@ -1,9 +1,10 @@
 """Transactions out of the database as the bytes of a JSON answer, without ever holding them all.
 
 The framework closes its database connection before the web server asks for the first byte of a body, so a
-stream reads on a connection of its own, inside one consistent snapshot, by pages of the index (account,
-change_stamp). Stored payloads are joined as bytes; none is parsed. Whatever fails after the first byte breaks
-the body off, so that a reader meets invalid JSON (and a broken chunked encoding), never a shorter list.
+stream reads on a connection of its own, inside one consistent snapshot, by ranges of the index (account,
+change_stamp). The database joins the stored payloads of a range itself; nothing parses one on the way, and
+nothing looks at it row by row unless a row has former ids. Whatever fails after the first byte breaks the
+body off, so that a reader meets invalid JSON (and a broken chunked encoding), never a shorter list.
 """
 
 import json
@@ -13,28 +14,41 @@ from typing import Any, NamedTuple
 
 import frappe
 
+from bank_api.gateway.cursor import stamp_after
+
 PAGE_ROWS = 2000
+_LONGEST_PAGE = 64 * 1024 * 1024
 _IDS_IN_MEMORY = 1024 * 1024
 _PIECE_BYTES = 256 * 1024
 _STATEMENT_SECONDS = 60
 
 _TABLE = "`tabBank API Transaction`"
+_INDEXED = f"{_TABLE} FORCE INDEX (account_change_stamp)"
 _HEADS = f"SELECT account, MAX(change_stamp) FROM {_TABLE} WHERE account IN %s GROUP BY account"
-# CAST: the driver then neither decodes what the answer would encode again, nor looks at it at all.
-_PAGE = f"""SELECT name, change_stamp, aliases, CAST(payload AS BINARY) FROM {_TABLE}
-	WHERE account = %s AND change_stamp >= %s AND (change_stamp > %s OR name > %s)
-	ORDER BY change_stamp, name LIMIT %s"""
-_TIES = f"""SELECT name, change_stamp, aliases, CAST(payload AS BINARY) FROM {_TABLE}
-	WHERE account = %s AND change_stamp = %s AND name > %s ORDER BY name"""
+_BOUND = f"""SELECT change_stamp FROM {_INDEXED} WHERE account = %s AND change_stamp >= %s
+	ORDER BY change_stamp LIMIT 1 OFFSET %s"""
+_RANGE = "WHERE account = %s AND change_stamp BETWEEN %s AND %s"
+# As binary, so that neither the database nor the driver decodes what the answer would encode again.
+_PAGE = f"""SELECT COUNT(*), SUM(aliases > '' OR COALESCE(payload, '') = ''), SUM(LENGTH(payload)),
+	GROUP_CONCAT(CAST(payload AS BINARY) SEPARATOR ','), GROUP_CONCAT(name SEPARATOR '","')
+	FROM {_INDEXED} {_RANGE}"""
+_ROWS = (
+	f"""SELECT name, aliases, CAST(payload AS BINARY) FROM {_INDEXED} {_RANGE} ORDER BY change_stamp, name"""
+)
 
 
-class Row(NamedTuple):
-	"""A stored transaction as it is served."""
+class Page(NamedTuple):
+	"""A range of rows as JSON list content.
 
-	name: str
-	stamp: str
-	aliases: str | None
-	payload: bytes
+	Attributes:
+		rows: how many transactions.
+		resources: their payloads, and tombstones before them.
+		stable_ids: one for each resource.
+	"""
+
+	rows: int
+	resources: bytes
+	stable_ids: bytes
 
 
 class Source(NamedTuple):
@@ -60,6 +74,7 @@ class Snapshot:
 		try:
 			self._cursor = self._connection.cursor()
 			self._cursor.execute(f"SET SESSION max_statement_time = {_STATEMENT_SECONDS}")
+			self._cursor.execute(f"SET SESSION group_concat_max_len = {_LONGEST_PAGE}")
 			self._cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 			self._cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 		except BaseException:
@@ -84,8 +99,8 @@ class RowStream:
 	Args:
 		snapshot: where to read; whoever opened it closes it.
 		sources: the accounts, in order.
-		limit: rows after which to stop; None for all. Tombstones do not count, and rows that share a change stamp
-			are not torn apart, since a cursor could not tell them apart.
+		limit: rows after which to stop; None for all. Tombstones do not count, and rows that share a change
+			stamp stay together, since a cursor could not tell them apart.
 
 	Attributes:
 		positions: for each account of which rows went out, the change stamp of the last one.
@@ -103,17 +118,16 @@ class RowStream:
 		self._heads = heads
 
 	def body(self, head: bytes, tail: Callable[["RowStream"], bytes]) -> Iterator[bytes]:
-		"""The whole answer: `head`, the resources, their stable ids, and what `tail` says when all rows are out.
+		"""The whole answer: `head`, the resources, their stable ids, and what `tail` says at the end.
 
 		`resources` and `stable_ids` are parallel lists; a stable id of null marks a tombstone.
 		"""
 		with tempfile.SpooledTemporaryFile(max_size=_IDS_IN_MEMORY) as ids:
 			lead = head + b'"resources":['
 			separator = b""
-			for page, source in self._pages():
-				resources, names = _rendered(page, source)
-				yield lead + resources
-				ids.write(separator + names)
+			for page in self._pages():
+				yield lead + page.resources
+				ids.write(separator + page.stable_ids)
 				lead = separator = b","
 			yield (b"" if separator else lead) + b'],"stable_ids":['
 			ids.seek(0)
@@ -121,48 +135,45 @@ class RowStream:
 				yield piece
 			yield b"]," + tail(self) + b"}}"
 
-	def _pages(self) -> Iterator[tuple[list[Row], Source]]:
+	def _pages(self) -> Iterator[Page]:
 		for place, source in enumerate(self._waiting):
-			for page in self._account(source):
-				self.positions[source.account] = page[-1].stamp
-				yield page, source
+			yield from self._account(source)
 			if self._left == 0:
 				left_behind = self.positions[source.account] < self._heads[source.account]
 				self.complete = not left_behind and place == len(self._waiting) - 1
 				return
 		self.complete = True
 
-	def _account(self, source: Source) -> Iterator[list[Row]]:
-		stamp, name = source.start, ""
-		while self._left != 0:
+	def _account(self, source: Source) -> Iterator[Page]:
+		start, head = source.start, self._heads[source.account]
+		while start <= head and self._left != 0:
 			wanted = PAGE_ROWS if self._left is None else min(PAGE_ROWS, self._left)
-			page = self._rows(_PAGE, (source.account, stamp, stamp, name, wanted))
-			if not page:
-				return
-			stamp, name = page[-1].stamp, page[-1].name
+			bounds = self._snapshot.rows(_BOUND, (source.account, start, wanted - 1))
+			bound = bounds[0][0] if bounds else head
+			page = self._page(source, start, bound)
 			if self._left is not None:
-				self._left -= len(page)
-				if self._left == 0:
-					page += self._rows(_TIES, (source.account, stamp, name))
+				self._left = max(0, self._left - page.rows)
+			self.positions[source.account] = bound
 			yield page
-			if len(page) < wanted:
-				return
+			start = stamp_after(bound)
 
-	def _rows(self, query: str, values: Sequence[Any]) -> list[Row]:
-		return [Row._make(row) for row in self._snapshot.rows(query, values)]
+	def _page(self, source: Source, first: str, last: str) -> Page:
+		rows, special, length, resources, names = self._snapshot.rows(_PAGE, (source.account, first, last))[0]
+		# A result that the database has cut (it only warns) is shorter than its parts.
+		if special or length is None or len(resources or b"") != int(length) + rows - 1:
+			return _row_by_row(self._snapshot.rows(_ROWS, (source.account, first, last)), source)
+		return Page(rows, resources, f'"{names}"'.encode())
 
 
-def _rendered(page: list[Row], source: Source) -> tuple[bytes, bytes]:
-	"""A page as JSON list content: the resources, and their stable ids."""
-	if not any(row.aliases for row in page):
-		names = '","'.join([row.name for row in page])
-		return b",".join([row.payload for row in page]), f'"{names}"'.encode()
+def _row_by_row(rows: Sequence[tuple[str, str | None, bytes | None]], source: Source) -> Page:
 	resources: list[bytes] = []
-	ids: list[bytes] = []
-	for row in page:
-		for former in json.loads(row.aliases) if row.aliases else ():
-			resources.append(source.tombstone(row.payload.decode(), former).encode())
-			ids.append(b"null")
-		resources.append(row.payload)
-		ids.append(f'"{row.name}"'.encode())
-	return b",".join(resources), b",".join(ids)
+	ids: list[str] = []
+	for name, aliases, payload in rows:
+		if not payload:
+			raise LookupError(f"Bank API Transaction {name} has no payload to serve")
+		for former in json.loads(aliases) if aliases else ():
+			resources.append(source.tombstone(payload.decode(), former).encode())
+			ids.append("null")
+		resources.append(payload)
+		ids.append(f'"{name}"')
+	return Page(len(rows), b",".join(resources), ",".join(ids).encode())
