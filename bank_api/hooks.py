@@ -39,13 +39,16 @@ permission_query_conditions = {
 }
 has_permission = {doctype: "bank_api.gateway.permissions.has_permission" for doctype in _TENANT_DOCTYPES}
 
+before_request = ["bank_api.gateway.api.before_request"]
+
 scheduler_events = {
 	"cron": {
-		"*/2 * * * *": ["bank_api.gateway.schedule.tick"],
-		"* * * * *": ["bank_api.gateway.relay.wake", "bank_api.gateway.events.wake"],
+		"*/2 * * * *": ["bank_api.gateway.schedule.tick", "bank_api.gateway.connect.tick"],
+		"* * * * *": ["bank_api.gateway.relay.tick", "bank_api.gateway.events.tick"],
 	},
+	"hourly_long": ["bank_api.gateway.end_users.erase_pending"],
 	"daily": ["bank_api.gateway.expiry.notify_due"],
-	"daily_long": ["bank_api.gateway.retention.clean_up"],
+	"daily_long": ["bank_api.gateway.purge.due", "bank_api.gateway.retention.clean_up"],
 }
 
 website_route_rules = [{"from_route": "/bank-api/return", "to_route": "bank_api_return"}]

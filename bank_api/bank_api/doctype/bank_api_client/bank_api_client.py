@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from bank_api.bank_api.rules import check_origin, check_url, require_manager
+from bank_api.bank_api.rules import button, check_origin, check_url
 
 SITE_KEY = re.compile(r"[a-z0-9]([a-z0-9.-]{0,138}[a-z0-9])?")
 CLIENT_ROLE = "Bank API Client"
@@ -46,6 +46,29 @@ class BankAPIClient(Document):
 		if not self.client_name:
 			self.client_name = self.site
 
+	def before_save(self):
+		self._keep_relay_state()
+
+	def _keep_relay_state(self):
+		"""The relay writes these columns while a form is open; a save must not put old values back."""
+		if self.is_new():
+			return
+		fields = "event_sequence, webhook_failing_since, webhook_hold_until, webhook_disabled, webhook_disabled_reason"
+		row = frappe.db.sql(
+			f"SELECT {fields} FROM `tabBank API Client` WHERE name = %s FOR UPDATE", self.name, as_dict=True
+		)[0]
+		self.event_sequence = row.event_sequence
+		self.webhook_failing_since, self.webhook_hold_until = row.webhook_failing_since, row.webhook_hold_until
+		before = self.get_doc_before_save()
+		if self.webhook_disabled and not row.webhook_disabled:
+			self.webhook_disabled_reason = self.webhook_disabled_reason or _("Disabled by hand.")
+		moved = before is not None and before.webhook_url != self.webhook_url
+		if moved or (row.webhook_disabled and not self.webhook_disabled):
+			# Another address, or a person who says that it works again: the endpoint starts with a clean slate.
+			self.webhook_failing_since = self.webhook_hold_until = None
+		if not self.webhook_disabled:
+			self.webhook_disabled_reason = None
+
 	def _check_site(self):
 		self.site = (self.site or "").strip()
 		if not SITE_KEY.fullmatch(self.site):
@@ -76,25 +99,25 @@ class BankAPIClient(Document):
 			frappe.throw(_("This API user belongs to another client."))
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def create_key_pair(self) -> dict:
 		"""New API key, API secret and webhook secret; they can be read in this one answer and never again."""
-		require_manager()
 		from bank_api.gateway import clients
 
 		return clients.issue_keys(self.name)
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def revoke_keys(self) -> None:
 		"""Make the client's API keys useless at once."""
-		require_manager()
 		from bank_api.gateway import clients
 
 		clients.revoke_keys(self.name)
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def send_test_webhook(self) -> str:
 		"""Queue a test event to the client's webhook address; returns the name of the delivery."""
-		require_manager()
 		from bank_api.gateway import relay
 
 		return relay.ping(self.name)

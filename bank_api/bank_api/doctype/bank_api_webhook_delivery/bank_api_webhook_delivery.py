@@ -3,7 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 
 from bank_api.gateway.retention import delete_older_than
-from bank_api.bank_api.rules import require_manager
+from bank_api.bank_api.rules import button
 from bank_api.gateway.ids import row_name
 
 MOST_REPLAYED_AT_ONCE = 500
@@ -37,9 +37,9 @@ class BankAPIWebhookDelivery(Document):
 		self.name = row_name()
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def replay(self) -> None:
 		"""Send this delivery again, with the same id, so that the client can tell a repetition."""
-		require_manager()
 		from bank_api.gateway import relay
 
 		relay.replay(self.name)
@@ -53,6 +53,7 @@ class BankAPIWebhookDelivery(Document):
 
 
 @frappe.whitelist(methods=["POST"])
+@button
 def replay_selected(names: list) -> int:
 	"""Send several deliveries again (list action).
 
@@ -62,7 +63,6 @@ def replay_selected(names: list) -> int:
 	Returns:
 		How many were queued.
 	"""
-	require_manager()
 	from bank_api.gateway import relay
 
 	if len(names) > MOST_REPLAYED_AT_ONCE:
@@ -74,4 +74,5 @@ def replay_selected(names: list) -> int:
 
 def on_doctype_update():
 	frappe.db.add_index("Bank API Webhook Delivery", ["status", "next_attempt_at"], "status_next_attempt")
-	frappe.db.add_index("Bank API Webhook Delivery", ["client", "sequence"], "client_sequence")
+	# A client's next deliveries in their order, however many finished ones are kept.
+	frappe.db.add_index("Bank API Webhook Delivery", ["client", "status", "sequence"], "client_status_sequence")

@@ -1,0 +1,178 @@
+"""Taking in a provider's webhook: verify the raw bytes, store them once, answer. Nothing is acted upon here.
+
+Bridge signs no timestamp and sends no event id (protocols/bridge.md 7.3), so a replay is recognised by the digest
+of its body, which is unique in the database, and an old body is refused by the instant it carries.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import frappe
+from redis.exceptions import RedisError
+
+from bank_api.connectors.base import Connector
+from bank_api.connectors.errors import MalformedResponse, ProviderError
+from bank_api.connectors.model import InboundEvent, Secret
+from bank_api.gateway import audit, providers, wake
+from bank_api.gateway.clock import site_zone, utc_now
+from bank_api.gateway.errors import GatewayError
+from bank_api.gateway.ids import row_name
+
+MAX_BODY = 64 * 1024
+CLOCK_SKEW = timedelta(minutes=10)
+DEFAULT_TOLERANCE_HOURS = 72
+
+_KEPT_SECONDS = 60
+_REFUSAL_LOGGED_SECONDS = 60
+
+
+class Received(NamedTuple):
+	"""HTTP status and JSON body of the answer."""
+
+	status: int
+	answer: dict[str, Any]
+
+
+STORED = Received(200, {"ok": True})
+FORGED = Received(401, {"ok": False, "error": "signature"})
+MALFORMED = Received(400, {"ok": False, "error": "malformed"})
+STALE = Received(400, {"ok": False, "error": "timestamp"})
+TOO_LONG = Received(413, {"ok": False, "error": "too long"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Reception:
+	"""What is needed to judge a provider's webhooks, kept by the process for a minute."""
+
+	state: str
+	loaded_at: float
+	connector: Connector
+	secrets: list[Secret]
+	zone: ZoneInfo
+
+
+_receptions: dict[tuple[str, str], _Reception] = {}
+
+
+def receive(connector_key: str, provider: str | None, body: bytes, headers: Mapping[str, str]) -> Received:
+	"""Verify and store a webhook; what is stored is committed.
+
+	Args:
+		connector_key: connector whose endpoint was called.
+		provider: name of the Bank API Provider from the query; None if the query names none.
+		body: the raw body.
+		headers: the request's headers.
+
+	Returns:
+		the answer. An unknown provider is answered as a forged signature.
+	"""
+	if len(body) > MAX_BODY:
+		return TOO_LONG
+	row = _provider_row(connector_key, provider)
+	reception = _reception(row) if row else None
+	if reception is None or not reception.connector.verify_webhook(body, headers, reception.secrets):
+		_note_refusal(row[0] if row else None)
+		return FORGED
+	try:
+		text = body.decode("utf-8")
+		event = reception.connector.parse_webhook(body)
+	except (MalformedResponse, UnicodeDecodeError):
+		return MALFORMED
+	if not _timely(event, timedelta(hours=row[2] or DEFAULT_TOLERANCE_HOURS)):
+		return STALE
+	_store(row[0], event, body, text, reception.zone)
+	# Before the answer: the provider forgets the event once it has a 200. Before the wake: the drain must see it.
+	frappe.db.commit()
+	wake.wake(wake.EVENTS)
+	return STORED
+
+
+def _provider_row(
+	connector_key: str, provider: str | None
+) -> tuple[str, datetime, int, datetime | None] | None:
+	"""The enabled provider that is meant: name, modified, tolerance in hours, end of the secret's rotation."""
+	query = """SELECT name, modified, webhook_tolerance_hours, previous_webhook_secret_until
+		FROM `tabBank API Provider` WHERE connector = %s AND enabled = 1"""
+	if provider:
+		rows = frappe.db.sql(query + " AND name = %s", (connector_key, provider))
+	else:
+		rows = frappe.db.sql(query + " LIMIT 2", (connector_key,))
+	return rows[0] if len(rows) == 1 else None
+
+
+def _reception(row: tuple) -> _Reception | None:
+	"""Connector and secrets of a provider; decrypting them for every webhook would cost more than the webhook."""
+	name, modified, _tolerance, previous_until = row
+	key = (frappe.local.site, name)
+	# The state of the record, and whether the secret before the rotation still counts.
+	state = f"{modified}{_still(previous_until)}"
+	known = _receptions.get(key)
+	if known and known.state == state and time.monotonic() - known.loaded_at < _KEPT_SECONDS:
+		return known
+	try:
+		secrets = providers.webhook_secrets(name)
+		if not secrets:
+			return None
+		fresh = _Reception(state, time.monotonic(), providers.connector(name), secrets, site_zone())
+	except (ProviderError, GatewayError) as error:
+		frappe.logger("bank_api").error(f"Webhooks of a provider cannot be judged: {type(error).__name__}")
+		return None
+	_receptions[key] = fresh
+	return fresh
+
+
+def _still(until: datetime | None) -> bool:
+	return bool(until) and until > utc_now().astimezone(site_zone()).replace(tzinfo=None)
+
+
+def _timely(event: InboundEvent, tolerance: timedelta) -> bool:
+	"""Whether the body's own instant is neither too old nor in the future; a body without one is refused."""
+	if event.occurred_at is None:
+		return False
+	age = utc_now() - event.occurred_at
+	return -CLOCK_SKEW <= age <= tolerance
+
+
+def _store(provider: str, event: InboundEvent, body: bytes, text: str, zone: ZoneInfo) -> None:
+	"""Insert the event; IGNORE, because an equal body of the same provider is stored already and stays as it is."""
+	now = utc_now().astimezone(zone).replace(tzinfo=None)
+	frappe.db.sql(
+		"""INSERT IGNORE INTO `tabBank API Webhook Event` (name, creation, modified, owner, modified_by, provider,
+			event_type, digest, event_time, status, attempts, payload)
+		VALUES (%s, %s, %s, 'Guest', 'Guest', %s, %s, %s, %s, 'Received', 0, %s)""",
+		(
+			row_name(),
+			now,
+			now,
+			provider,
+			event.event_type[:140],
+			sha256(body).hexdigest(),
+			event.occurred_at.astimezone(zone).replace(tzinfo=None) if event.occurred_at else None,
+			text,
+		),
+	)
+
+
+def _note_refusal(provider: str | None) -> None:
+	"""Log that something unsigned came in, once a minute at most: nobody may fill our tables from outside."""
+	cache = frappe.cache()
+	try:
+		first = cache.set(
+			cache.make_key(f"bank_api:forged:{provider}"), 1, nx=True, ex=_REFUSAL_LOGGED_SECONDS
+		)
+	except RedisError:
+		return
+	if first:
+		audit.record(
+			"Webhook Refused",
+			outcome=audit.REFUSED,
+			doctype="Bank API Provider" if provider else None,
+			name=provider,
+			details={"provider": provider, "reason": "signature"},
+		)
+		frappe.db.commit()
