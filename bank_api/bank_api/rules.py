@@ -1,9 +1,15 @@
 """Checks that several DocTypes share: who may press a button, and which addresses may be entered."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import frappe
 from frappe import _
+
+from bank_api.connectors.errors import ProviderError
+from bank_api.gateway.errors import GatewayError, from_provider
 
 MANAGER_ROLES = ("Bank API Manager", "System Manager")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -12,6 +18,26 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 def require_manager() -> None:
 	"""Refuse everybody but a Bank API Manager or System Manager (`frappe.PermissionError`)."""
 	frappe.only_for(list(MANAGER_ROLES))
+
+
+def button(fn: Callable[..., Any]) -> Callable[..., Any]:
+	"""Make a method the answer to a form's button: managers only, and what the gateway refuses is said in words.
+
+	The desk shows a message of `frappe.throw`; of a bare exception older frameworks show nothing at all.
+	"""
+
+	@functools.wraps(fn)
+	def pressed(*args: Any, **kwargs: Any) -> Any:
+		require_manager()
+		try:
+			return fn(*args, **kwargs)
+		except ProviderError as error:
+			problem = from_provider(error)
+		except GatewayError as error:
+			problem = error
+		frappe.throw(problem.message, type(problem), title=_("Not Possible"))
+
+	return pressed
 
 
 def has_app_permission() -> bool:

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from datetime import datetime
 
 _SUFFIX_BITS = 36
 
@@ -18,3 +19,8 @@ def row_names(count: int) -> list[str]:
 def row_name() -> str:
 	"""A name for one new row; see `row_names`."""
 	return row_names(1)[0]
+
+
+def first_name(instant: datetime) -> str:
+	"""Rows made before an aware instant have names below this text, later ones have names above it."""
+	return f"{round(instant.timestamp() * 1_000_000):013x}"

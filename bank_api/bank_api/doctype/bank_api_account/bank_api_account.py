@@ -57,5 +57,3 @@ class BankAPIAccount(Document):
 
 def on_doctype_update():
 	frappe.db.add_unique("Bank API Account", ["provider", "provider_account_id"], "unique_account")
-	frappe.db.add_index("Bank API Account", ["end_user"], "end_user_index")
-	frappe.db.add_index("Bank API Account", ["item"], "item_index")

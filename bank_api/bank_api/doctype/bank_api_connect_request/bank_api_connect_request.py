@@ -38,4 +38,3 @@ class BankAPIConnectRequest(Document):
 
 def on_doctype_update():
 	frappe.db.add_index("Bank API Connect Request", ["status", "expires_at"], "status_expires_at")
-	frappe.db.add_index("Bank API Connect Request", ["end_user"], "end_user_index")

@@ -1,7 +1,7 @@
 import frappe
 from frappe.model.document import Document
 
-from bank_api.bank_api.rules import require_manager
+from bank_api.bank_api.rules import button
 from bank_api.gateway.ids import row_name
 
 
@@ -28,9 +28,9 @@ class BankAPIEndUser(Document):
 		self.name = row_name()
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def erase(self) -> None:
 		"""Delete everything held of this end user, here and at the provider."""
-		require_manager()
 		from bank_api.gateway import end_users
 
 		end_users.erase(self.name)

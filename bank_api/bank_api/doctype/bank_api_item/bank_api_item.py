@@ -1,7 +1,7 @@
 import frappe
 from frappe.model.document import Document
 
-from bank_api.bank_api.rules import require_manager
+from bank_api.bank_api.rules import button
 from bank_api.gateway.ids import row_name
 
 
@@ -46,25 +46,25 @@ class BankAPIItem(Document):
 		self.name = row_name()
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def sync_now(self) -> None:
 		"""Queue a synchronisation of this item."""
-		require_manager()
 		from bank_api.gateway import sync
 
 		sync.request(self.name, "desk")
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def repair_link(self) -> dict:
 		"""A fresh link for the end user to repair this connection; returns `link`, `request`, `expires_at`."""
-		require_manager()
 		from bank_api.gateway import connect
 
 		return connect.repair(self.name)
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def revoke(self) -> None:
 		"""Withdraw the access to this bank at the provider; data held here is marked as deleted."""
-		require_manager()
 		from bank_api.gateway import items
 
 		items.delete(self.name)
@@ -72,5 +72,3 @@ class BankAPIItem(Document):
 
 def on_doctype_update():
 	frappe.db.add_unique("Bank API Item", ["provider", "item_id"], "unique_item")
-	frappe.db.add_index("Bank API Item", ["client"], "client_index")
-	frappe.db.add_index("Bank API Item", ["end_user"], "end_user_index")

@@ -7,7 +7,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils.password import get_decrypted_password
 
-from bank_api.bank_api.rules import check_origin, require_manager
+from bank_api.bank_api.rules import button, check_origin
 from bank_api.gateway.clock import site_now
 
 ROTATION_HOURS = 24
@@ -103,17 +103,17 @@ class BankAPIProvider(Document):
 			self.previous_webhook_secret_until = site_now() + timedelta(hours=ROTATION_HOURS)
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def rotate_webhook_secret(self, secret: str) -> None:
 		"""Put a new webhook secret in place; the one before it stays valid for a day."""
-		require_manager()
 		provider = frappe.get_doc("Bank API Provider", self.name)
 		provider.webhook_secret = secret.strip()
 		provider.save()
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def test_connection(self) -> dict:
 		"""Ask the provider for its categories with the stored credentials; a failure says what is wrong."""
-		require_manager()
 		from bank_api.gateway import providers
 
 		return providers.test_connection(self.name)

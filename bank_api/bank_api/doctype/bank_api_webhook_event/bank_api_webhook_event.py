@@ -2,7 +2,7 @@ import frappe
 from frappe.model.document import Document
 
 from bank_api.gateway.retention import delete_older_than
-from bank_api.bank_api.rules import require_manager
+from bank_api.bank_api.rules import button
 from bank_api.gateway.ids import row_name
 
 
@@ -31,9 +31,9 @@ class BankAPIWebhookEvent(Document):
 		self.name = row_name()
 
 	@frappe.whitelist(methods=["POST"])
+	@button
 	def replay(self) -> None:
 		"""Process this event once more; processing changes nothing that is already up to date."""
-		require_manager()
 		from bank_api.gateway import events
 
 		events.replay(self.name)

@@ -1,0 +1,8 @@
+frappe.listview_settings["Bank API Account"] = {
+	add_fields: ["status", "currency"],
+	filters: [["status", "=", "Open"]],
+	get_indicator(doc) {
+		const colors = { Open: "green", "Not Shared": "orange", Closed: "gray" };
+		return [__(doc.status), colors[doc.status] || "gray", `status,=,${doc.status}`];
+	},
+};

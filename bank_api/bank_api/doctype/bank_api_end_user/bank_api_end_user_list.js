@@ -1,0 +1,7 @@
+frappe.listview_settings["Bank API End User"] = {
+	add_fields: ["erased"],
+	filters: [["erased", "=", 0]],
+	get_indicator(doc) {
+		return doc.erased ? [__("Erased"), "gray", "erased,=,1"] : [__("Active"), "green", "erased,=,0"];
+	},
+};

@@ -1,0 +1,52 @@
+frappe.ui.form.on("Bank API Provider", {
+	refresh(frm) {
+		if (frm.is_new() || !frm.perm[0].write) return;
+		frm.add_custom_button(__("Test Connection"), () => test_connection(frm));
+		frm.add_custom_button(__("Copy Webhook Address"), () => copy_address(frm));
+		frm.add_custom_button(__("Change Webhook Secret"), () => change_secret(frm));
+		if (!frm.doc.webhook_address) {
+			frm.set_intro(__("Set the public URL in the Bank API Settings first: providers send their webhooks there."), "orange");
+		}
+	},
+});
+
+function test_connection(frm) {
+	frm.call({ method: "test_connection", doc: frm.doc, freeze: true, freeze_message: __("Asking the provider") }).then(
+		({ message }) => {
+			if (message) frappe.show_alert({ message: message.message, indicator: "green" });
+		}
+	);
+}
+
+function copy_address(frm) {
+	if (frm.doc.webhook_address) {
+		frappe.utils.copy_to_clipboard(frm.doc.webhook_address);
+	} else {
+		frappe.set_route("Form", "Bank API Settings");
+	}
+}
+
+function change_secret(frm) {
+	const dialog = new frappe.ui.Dialog({
+		title: __("Change Webhook Secret"),
+		fields: [
+			{
+				fieldname: "secret",
+				fieldtype: "Password",
+				label: __("New Secret"),
+				reqd: 1,
+				no_strength_check: 1,
+				description: __("The secret that the provider shows beside the webhook. The present one stays valid for a day."),
+			},
+		],
+		primary_action_label: __("Change"),
+		primary_action({ secret }) {
+			frm.call({ method: "rotate_webhook_secret", doc: frm.doc, args: { secret }, freeze: true }).then(() => {
+				dialog.hide();
+				frappe.show_alert({ message: __("The new webhook secret is in place."), indicator: "green" });
+				frm.reload_doc();
+			});
+		},
+	});
+	dialog.show();
+}
