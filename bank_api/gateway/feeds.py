@@ -120,12 +120,19 @@ class Scope:
 		)
 
 
-def of_account(client: str, account_id: str, user: str | None = None, provider: str | None = None) -> Scope:
+def of_account(
+	client: str,
+	account_id: str,
+	item_id: str | None = None,
+	user: str | None = None,
+	provider: str | None = None,
+) -> Scope:
 	"""The scope of one account.
 
 	Args:
 		client: name of the Bank API Client that asks.
 		account_id: the provider's id of the account, a former one, or our stable id.
+		item_id: the item that it has to belong to, where the caller names one.
 		user: the end user, where the caller names one.
 		provider: name of the Bank API Provider, where the caller names one.
 
@@ -134,7 +141,7 @@ def of_account(client: str, account_id: str, user: str | None = None, provider: 
 	"""
 	filters = _filters(client, user, provider)
 	name = _account_name(client, _identifier(account_id), filters)
-	feeds = _feeds(filters, account=name)
+	feeds = _feeds(filters, item_id=_identifier(item_id) if item_id else None, account=name)
 	if not feeds:
 		raise UnknownObject
 	return Scope(f"{client}\0account\0{name}", feeds)

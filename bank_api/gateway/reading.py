@@ -170,7 +170,8 @@ def _scope(
 	provider: str | None,
 ) -> feeds.Scope:
 	if account_id not in (None, ""):
-		return feeds.of_account(client, str(account_id), user, provider)
+		item = str(item_id) if item_id not in (None, "") else None
+		return feeds.of_account(client, str(account_id), item, user, provider)
 	if item_id not in (None, ""):
 		return feeds.of_item(client, str(item_id), user, provider)
 	return feeds.of_user(client, user, provider)
