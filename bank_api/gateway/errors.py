@@ -150,20 +150,23 @@ _FROM_PROVIDER: tuple[tuple[type[provider_errors.ProviderError], type[GatewayErr
 	(provider_errors.ConfigurationError, NotConfigured),
 	(provider_errors.ConsentRequired, ConsentNeeded),
 	(provider_errors.NotFound, UnknownObject),
-	(provider_errors.Unsupported, NotOffered),
-	(provider_errors.InvalidRequest, BadArgument),
 )
 
 
 def from_provider(error: provider_errors.ProviderError) -> GatewayError:
 	"""The error that a caller of the public API gets to see for a connector's error.
 
-	The provider's words stay behind: they go to the log with the request id, not to the client.
+	Where the caller can do something about it, the connector's own sentence is kept. It holds neither secrets nor
+	the provider's text; those stay in the log, with the request id.
 	"""
 	if isinstance(error, provider_errors.RateLimited):
 		return Throttled(retry_after=max(1, math.ceil(error.retry_after)))
+	if isinstance(error, provider_errors.Unsupported):
+		return NotOffered(_(error.message))
 	if isinstance(error, provider_errors.InvalidRequest):
-		return BadArgument(_("The provider refuses the request. Check the arguments of the call."))
+		return BadArgument(
+			_("The provider refuses the request: {0} Check the arguments of the call.").format(_(error.message))
+		)
 	for kind, mapped in _FROM_PROVIDER:
 		if isinstance(error, kind):
 			return mapped()
