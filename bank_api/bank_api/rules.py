@@ -10,14 +10,15 @@ from frappe import _
 
 from bank_api.connectors.errors import ProviderError
 from bank_api.gateway.errors import GatewayError, from_provider
+from bank_api.gateway.permissions import is_manager
 
-MANAGER_ROLES = ("Bank API Manager", "System Manager")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def require_manager() -> None:
 	"""Refuse everybody but a Bank API Manager or System Manager (`frappe.PermissionError`)."""
-	frappe.only_for(list(MANAGER_ROLES))
+	if not is_manager(frappe.session.user):
+		frappe.throw(_("Only a Bank API Manager may do this."), frappe.PermissionError)
 
 
 def button(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +43,7 @@ def button(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 def has_app_permission() -> bool:
 	"""Whether the app's tile is shown to the current user."""
-	return not set(MANAGER_ROLES).isdisjoint(frappe.get_roles())
+	return is_manager(frappe.session.user)
 
 
 def http_allowed() -> bool:

@@ -14,8 +14,8 @@ def get() -> dict:
 	days = last_days()
 	kinds = (
 		(_("Actions"), "Bank API Log", "outcome = 'Failed'"),
-		(_("Webhooks Received"), "Bank API Webhook Event", "status = 'Failed'"),
-		(_("Webhooks Sent"), "Bank API Webhook Delivery", "status = 'Dead Letter'"),
+		(_("Webhooks In"), "Bank API Webhook Event", "status = 'Failed'"),
+		(_("Webhooks Out"), "Bank API Webhook Delivery", "status = 'Dead Letter'"),
 	)
 	return {
 		"labels": [frappe.utils.format_date(day) for day in days],

@@ -51,6 +51,7 @@ class BankAPIAccount(Document):
 		sync_since: DF.Data | None
 		sync_started: DF.Data | None
 	# end: auto-generated types
+
 	def autoname(self):
 		self.name = row_name()
 

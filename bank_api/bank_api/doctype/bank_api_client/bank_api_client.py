@@ -5,6 +5,7 @@ from frappe import _
 from frappe.model.document import Document
 
 from bank_api.bank_api.rules import button, check_origin, check_url
+from bank_api.gateway import clients, relay
 
 SITE_KEY = re.compile(r"[a-z0-9]([a-z0-9.-]{0,138}[a-z0-9])?")
 CLIENT_ROLE = "Bank API Client"
@@ -18,8 +19,11 @@ class BankAPIClient(Document):
 	from typing import TYPE_CHECKING
 
 	if TYPE_CHECKING:
-		from bank_api.bank_api.doctype.bank_api_client_provider.bank_api_client_provider import BankAPIClientProvider
 		from frappe.types import DF
+
+		from bank_api.bank_api.doctype.bank_api_client_provider.bank_api_client_provider import (
+			BankAPIClientProvider,
+		)
 
 		allowed_origins: DF.SmallText | None
 		allowed_providers: DF.Table[BankAPIClientProvider]
@@ -35,9 +39,11 @@ class BankAPIClient(Document):
 		webhook_disabled: DF.Check
 		webhook_disabled_reason: DF.SmallText | None
 		webhook_failing_since: DF.Datetime | None
+		webhook_hold_until: DF.Datetime | None
 		webhook_secret: DF.Password | None
 		webhook_url: DF.Data | None
 	# end: auto-generated types
+
 	def validate(self):
 		self._check_site()
 		self._check_addresses()
@@ -102,22 +108,16 @@ class BankAPIClient(Document):
 	@button
 	def create_key_pair(self) -> dict:
 		"""New API key, API secret and webhook secret; they can be read in this one answer and never again."""
-		from bank_api.gateway import clients
-
 		return clients.issue_keys(self.name)
 
 	@frappe.whitelist(methods=["POST"])
 	@button
 	def revoke_keys(self) -> None:
 		"""Make the client's API keys useless at once."""
-		from bank_api.gateway import clients
-
 		clients.revoke_keys(self.name)
 
 	@frappe.whitelist(methods=["POST"])
 	@button
 	def send_test_webhook(self) -> str:
 		"""Queue a test event to the client's webhook address; returns the name of the delivery."""
-		from bank_api.gateway import relay
-
 		return relay.ping(self.name)

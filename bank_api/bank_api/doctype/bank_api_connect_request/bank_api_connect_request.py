@@ -26,11 +26,14 @@ class BankAPIConnectRequest(Document):
 		provider: DF.Link | None
 		redirect_url: DF.SmallText | None
 		returned_at: DF.Datetime | None
+		returned_item_id: DF.Data | None
+		returned_success: DF.Check
 		state_hash: DF.Data | None
 		status: DF.Literal["Pending", "Returned", "Completed", "Failed", "Expired"]
 		step: DF.Data | None
 		webhook_url: DF.SmallText | None
 	# end: auto-generated types
+
 	def autoname(self):
 		"""The name is the request id that the client site gets: unguessable."""
 		self.name = secrets.token_hex(16)

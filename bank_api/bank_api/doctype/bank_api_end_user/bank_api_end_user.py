@@ -2,6 +2,7 @@ import frappe
 from frappe.model.document import Document
 
 from bank_api.bank_api.rules import button
+from bank_api.gateway import end_users
 from bank_api.gateway.ids import row_name
 
 
@@ -24,6 +25,7 @@ class BankAPIEndUser(Document):
 		token_expires_at: DF.Datetime | None
 		user: DF.Data
 	# end: auto-generated types
+
 	def autoname(self):
 		self.name = row_name()
 
@@ -31,8 +33,6 @@ class BankAPIEndUser(Document):
 	@button
 	def erase(self) -> None:
 		"""Delete everything held of this end user, here and at the provider."""
-		from bank_api.gateway import end_users
-
 		end_users.erase(self.name)
 
 

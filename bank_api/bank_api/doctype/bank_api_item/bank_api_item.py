@@ -2,6 +2,7 @@ import frappe
 from frappe.model.document import Document
 
 from bank_api.bank_api.rules import button
+from bank_api.gateway import connect, items, sync
 from bank_api.gateway.ids import row_name
 
 
@@ -31,6 +32,7 @@ class BankAPIItem(Document):
 		next_try_at: DF.Datetime | None
 		payload: DF.Code | None
 		provider: DF.Link | None
+		purge_after: DF.Datetime | None
 		queued_until: DF.Datetime | None
 		status: DF.Literal["Waiting", "OK", "Action Required", "Provider Problem", "Unsupported", "Deleted"]
 		status_code: DF.Int
@@ -42,6 +44,7 @@ class BankAPIItem(Document):
 		user_action: DF.Literal["None", "Wait", "Edit Credentials", "Authenticate", "Visit Bank", "Confirm Pro Accounts", "Delete"]
 		webhook_url: DF.SmallText | None
 	# end: auto-generated types
+
 	def autoname(self):
 		self.name = row_name()
 
@@ -49,24 +52,18 @@ class BankAPIItem(Document):
 	@button
 	def sync_now(self) -> None:
 		"""Queue a synchronisation of this item."""
-		from bank_api.gateway import sync
-
 		sync.request(self.name, "desk")
 
 	@frappe.whitelist(methods=["POST"])
 	@button
 	def repair_link(self) -> dict:
 		"""A fresh link for the end user to repair this connection; returns `link`, `request`, `expires_at`."""
-		from bank_api.gateway import connect
-
 		return connect.repair(self.name)
 
 	@frappe.whitelist(methods=["POST"])
 	@button
 	def revoke(self) -> None:
 		"""Withdraw the access to this bank at the provider; data held here is marked as deleted."""
-		from bank_api.gateway import items
-
 		items.delete(self.name)
 
 

@@ -2,8 +2,8 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from bank_api.gateway.retention import delete_older_than
 from bank_api.gateway.ids import row_name
+from bank_api.gateway.retention import delete_older_than
 
 
 class BankAPILog(Document):

@@ -8,6 +8,7 @@ from frappe.model.document import Document
 from frappe.utils.password import get_decrypted_password
 
 from bank_api.bank_api.rules import button, check_origin
+from bank_api.gateway import providers, reference
 from bank_api.gateway.clock import site_now
 
 ROTATION_HOURS = 24
@@ -62,6 +63,7 @@ class BankAPIProvider(Document):
 		webhook_secret: DF.Password | None
 		webhook_tolerance_hours: DF.Int
 	# end: auto-generated types
+
 	@property
 	def webhook_address(self) -> str:
 		"""What to paste at the provider; empty until the public URL is set."""
@@ -76,6 +78,10 @@ class BankAPIProvider(Document):
 		self._check_ranges()
 		self._check_certificates()
 		self._keep_previous_secret()
+
+	def on_update(self):
+		"""What is kept of the provider's answers may be another version's or another application's."""
+		reference.forget(self.name)
 
 	def _check_country(self):
 		self.country_code = (self.country_code or "").strip().upper()
@@ -114,6 +120,4 @@ class BankAPIProvider(Document):
 	@button
 	def test_connection(self) -> dict:
 		"""Ask the provider for its categories with the stored credentials; a failure says what is wrong."""
-		from bank_api.gateway import providers
-
 		return providers.test_connection(self.name)

@@ -19,6 +19,7 @@ class BankAPISettings(Document):
 		manager_notifications: DF.Check
 		public_url: DF.Data | None
 	# end: auto-generated types
+
 	def validate(self):
 		if self.public_url:
 			self.public_url = check_origin(self.public_url, _("Public URL"), loopback_http=True)

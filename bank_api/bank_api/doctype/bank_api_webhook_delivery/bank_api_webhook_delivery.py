@@ -2,9 +2,10 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from bank_api.gateway.retention import delete_older_than
 from bank_api.bank_api.rules import button
+from bank_api.gateway import relay
 from bank_api.gateway.ids import row_name
+from bank_api.gateway.retention import delete_older_than
 
 MOST_REPLAYED_AT_ONCE = 500
 
@@ -33,6 +34,7 @@ class BankAPIWebhookDelivery(Document):
 		status: DF.Literal["Pending", "Delivered", "Dead Letter", "Cancelled"]
 		url: DF.SmallText | None
 	# end: auto-generated types
+
 	def autoname(self):
 		self.name = row_name()
 
@@ -40,8 +42,6 @@ class BankAPIWebhookDelivery(Document):
 	@button
 	def replay(self) -> None:
 		"""Send this delivery again, with the same id, so that the client can tell a repetition."""
-		from bank_api.gateway import relay
-
 		relay.replay(self.name)
 
 	@staticmethod
@@ -63,8 +63,6 @@ def replay_selected(names: list) -> int:
 	Returns:
 		How many were queued.
 	"""
-	from bank_api.gateway import relay
-
 	if len(names) > MOST_REPLAYED_AT_ONCE:
 		frappe.throw(_("Select at most {0} deliveries at a time.").format(MOST_REPLAYED_AT_ONCE))
 	for name in names:

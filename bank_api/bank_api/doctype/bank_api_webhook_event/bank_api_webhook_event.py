@@ -1,9 +1,10 @@
 import frappe
 from frappe.model.document import Document
 
-from bank_api.gateway.retention import delete_older_than
 from bank_api.bank_api.rules import button
+from bank_api.gateway import events
 from bank_api.gateway.ids import row_name
+from bank_api.gateway.retention import delete_older_than
 
 
 class BankAPIWebhookEvent(Document):
@@ -27,6 +28,7 @@ class BankAPIWebhookEvent(Document):
 		provider: DF.Link | None
 		status: DF.Literal["Received", "Processed", "Ignored", "Failed"]
 	# end: auto-generated types
+
 	def autoname(self):
 		self.name = row_name()
 
@@ -34,8 +36,6 @@ class BankAPIWebhookEvent(Document):
 	@button
 	def replay(self) -> None:
 		"""Process this event once more; processing changes nothing that is already up to date."""
-		from bank_api.gateway import events
-
 		events.replay(self.name)
 
 	@staticmethod

@@ -1,0 +1,129 @@
+"""Every sentence that a person can meet is there in every language of the app, and fits its original."""
+
+import ast
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).resolve().parents[2] / "bank_api"
+LANGUAGES = ("fr", "cs", "pt-BR", "he")
+PLACEHOLDER = re.compile(r"\{[a-z_0-9]*\}")
+# Names, codes and abbreviations that read the same in every language; they still have their line.
+JS_CALL = re.compile(r"""\b__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`$]*`)""")
+JINJA_CALL = re.compile(r"""\b_\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
+UNTRANSLATED_OPTIONS = re.compile(r"[\d.-]+|bridge|JSON")
+SHOWN_KEYS = ("label", "description", "title", "chart_name", "card_name", "shortcut_name", "number_card_name")
+
+
+def python_sentences(path: Path) -> Iterator[str]:
+	"""First arguments of `_()` and `frappe._()`, and the sentences of connector errors, which are shown too."""
+	for node in ast.walk(ast.parse(path.read_text())):
+		if not isinstance(node, ast.Call) or not node.args:
+			continue
+		name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+		first = node.args[0]
+		if name == "_" and isinstance(first, ast.Constant) and isinstance(first.value, str):
+			yield first.value
+
+
+def script_sentences(path: Path) -> Iterator[str]:
+	for match in JS_CALL.finditer(path.read_text()):
+		yield match[1][1:-1] if match[1][0] == "`" else ast.literal_eval(match[1])
+
+
+def template_sentences(path: Path) -> Iterator[str]:
+	for match in JINJA_CALL.finditer(path.read_text()):
+		yield ast.literal_eval(match[1])
+
+
+def doctype_sentences(record: dict) -> Iterator[str]:
+	yield record["name"]
+	yield record.get("description") or ""
+	for link in record.get("links", []):
+		yield link["group"]
+	for field in record["fields"]:
+		yield field.get("label") or ""
+		yield field.get("description") or ""
+		if field["fieldtype"] == "Select":
+			yield from (option for option in field["options"].split("\n") if not UNTRANSLATED_OPTIONS.fullmatch(option))
+
+
+def workspace_sentences(record: dict) -> Iterator[str]:
+	yield record["title"]
+	for table in ("charts", "links", "number_cards", "shortcuts"):
+		for row in record[table]:
+			yield row["label"]
+	for block in json.loads(record["content"]):
+		yield re.sub(r"<[^>]+>", "", block["data"].get("text", ""))
+
+
+def record_sentences(path: Path) -> Iterator[str]:
+	record = json.loads(path.read_text())
+	kind = record.get("doctype") if isinstance(record, dict) else None
+	if kind == "DocType":
+		yield from doctype_sentences(record)
+	elif kind == "Workspace":
+		yield from workspace_sentences(record)
+	elif kind == "Number Card":
+		yield record["label"]
+	elif kind == "Dashboard Chart":
+		yield record["chart_name"]
+
+
+READERS = {".py": python_sentences, ".js": script_sentences, ".html": template_sentences, ".json": record_sentences}
+
+
+def sentences() -> dict[str, str]:
+	"""Every sentence with the file in which it was first met."""
+	found: dict[str, str] = {}
+	for path in sorted(APP.rglob("*")):
+		reader = READERS.get(path.suffix)
+		if reader is None or {"sandbox", "node_modules", "dist"} & set(path.parts):
+			continue
+		for sentence in reader(path):
+			if sentence:
+				found.setdefault(sentence, str(path.relative_to(APP)))
+	return found
+
+
+def translations(language: str) -> dict[str, str]:
+	with (APP / "translations" / f"{language}.csv").open(newline="", encoding="utf-8") as file:
+		rows = list(csv.reader(file))
+	assert all(len(row) in (2, 3) for row in rows), "each line is source, translation and perhaps a context"
+	assert len({row[0] for row in rows}) == len(rows), "a source appears twice"
+	return {row[0]: row[1] for row in rows}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_translated(language):
+	known = translations(language)
+	missing = {sentence: where for sentence, where in sentences().items() if not known.get(sentence)}
+	assert not missing
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_translation_is_left_over(language):
+	assert set(translations(language)) - set(sentences()) == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_placeholders_and_white_space_survive(language):
+	for source, translation in translations(language).items():
+		assert sorted(PLACEHOLDER.findall(source)) == sorted(PLACEHOLDER.findall(translation)), source
+		assert translation == translation.strip(), source
+		assert "<" not in translation or "<" in source, source
+
+
+def test_hebrew_is_written_in_hebrew_letters():
+	for source, translation in translations("he").items():
+		if re.search(r"[a-z]{3}", source):
+			assert re.search(r"[\u0590-\u05ff]", translation), source
+
+
+def test_sentences_stand_alone():
+	"""A sentence cut into pieces, or one with white space at its ends, cannot be translated well."""
+	assert [sentence for sentence in sentences() if sentence != sentence.strip()] == []
