@@ -103,7 +103,7 @@ def test_connection(provider: str) -> dict[str, str]:
 
 
 def webhook_secrets(provider: str) -> list[Secret]:
-	"""The secrets that may have signed a provider's webhook now: the current one, and the one before during rotation."""
+	"""The secrets that may have signed a webhook now: the current one, and during rotation the one before."""
 	secrets = [Secret(_password(provider, "webhook_secret"))]
 	until = frappe.db.get_value(DOCTYPE, provider, "previous_webhook_secret_until")
 	if until and until > site_now():
@@ -142,10 +142,13 @@ def resolve(client: ClientContext, connector_key: str, provider: str | None = No
 
 
 def _usable(client: ClientContext, connector_key: str) -> list[str]:
-	"""Enabled providers of a connector open to a client: those it lists, in its order, or all if it lists none."""
-	enabled = frappe.get_all(
-		DOCTYPE, filters={"connector": connector_key, "enabled": 1}, pluck="name", order_by="name asc"
+	"""Enabled providers of a connector that a client may use: those it lists, in its order, or all."""
+	# Plain SQL: get_all costs as much again as all the rest of a small read.
+	rows = frappe.db.sql(
+		f"SELECT name FROM `tab{DOCTYPE}` WHERE connector = %s AND enabled = 1 ORDER BY name",
+		(connector_key,),
 	)
+	enabled = [row[0] for row in rows]
 	if not client.allowed_providers:
 		return enabled
 	return [name for name in client.allowed_providers if name in enabled]

@@ -62,6 +62,15 @@ def category(provider: str, category_id: str | int | None = None, lang: str | No
 	)
 
 
+def forget(provider: str) -> None:
+	"""Drop what is kept of a provider, because its version or its application may have changed."""
+	frappe.cache().delete_keys(_prefix(provider))
+
+
+def _prefix(provider: str) -> str:
+	return f"bank_api:reference:{provider}:"
+
+
 def _identifier(value: str | int) -> str:
 	text = str(value).strip()
 	if not _IDENTIFIER.fullmatch(text):
@@ -72,15 +81,14 @@ def _identifier(value: str | int) -> str:
 def _cached(
 	provider: str, kind: str, identifier: str, lang: str | None, fetch: Callable[[Connector, str], str]
 ) -> str:
-	source = providers.connector(provider)
 	language = language_of(lang)
-	key = f"bank_api:reference:{provider}:{source.config.api_version}:{kind}:{language}:{identifier}"
+	key = f"{_prefix(provider)}{kind}:{language}:{identifier}"
 	cache = frappe.cache()
 	kept = cache.get_value(key, expires=True)
 	if kept and time.time() < kept[0]:
 		return _known(kept[1])
 	try:
-		text = fetch(source, language)
+		text = fetch(providers.connector(provider), language)
 	except NotFound:
 		cache.set_value(key, (time.time() + UNKNOWN_SECONDS, None), expires_in_sec=UNKNOWN_SECONDS)
 		raise UnknownObject from None
