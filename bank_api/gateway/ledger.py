@@ -9,9 +9,9 @@ from bank_api.connectors.rate_ledger import MemoryLedger, acquire_patiently
 
 logger = logging.getLogger("bank_api.ledger")
 
-# The last calls of a bucket, newest first, in microseconds of Redis' own clock. A slot is free when the call that
-# lies a whole limit back has left the window; one round trip, and constant time since that call is the last one kept.
-# Answers 0, or the microseconds until a slot is free.
+# The last calls of a bucket, newest first, in microseconds of Redis' own clock. A slot is free when the call
+# that lies a whole limit back has left the window; one round trip, and constant time since that call is the
+# last one kept. Answers 0, or the microseconds until a slot is free.
 _TAKE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]

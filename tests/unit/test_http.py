@@ -14,11 +14,11 @@ import pytest
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted_server import ScriptedServer, answer, drip, raw, reset, silence
 
 from bank_api.connectors import errors
 from bank_api.connectors.http import Answer, Call, Http, error_for
 from bank_api.connectors.rate_ledger import patience
-from scripted_server import ScriptedServer, answer, drip, raw, reset, silence
 
 GET = Call("GET", "/v3/things/1", "/v3/things/{thing}")
 POST = Call("POST", "/v3/things", "/v3/things", body='{"a":1}')
@@ -36,7 +36,9 @@ def http_to(server, **options) -> Http:
 
 def test_sends_what_was_asked_with_an_id_of_the_call():
 	with ScriptedServer(answer('{"ok":true}')) as server:
-		call = Call("POST", "/v3/a%20b", "/v3/{x}", query="q=%2B&since=1:2", headers={"Client-Id": "c"}, body="{}")
+		call = Call(
+			"POST", "/v3/a%20b", "/v3/{x}", query="q=%2B&since=1:2", headers={"Client-Id": "c"}, body="{}"
+		)
 		got = http_to(server, user_agent="bank_api/1").send(call)
 	sent = server.requests[0]
 	assert (sent.method, sent.target, sent.body) == ("POST", "/v3/a%20b?q=%2B&since=1:2", b"{}")
@@ -305,7 +307,9 @@ def test_retry_after_in_seconds(text, seconds):
 
 def test_retry_after_as_a_date():
 	later = datetime.now(timezone.utc) + timedelta(seconds=90)
-	assert 85 < Answer(429, {"Retry-After": format_datetime(later, usegmt=True)}, b"", "r").retry_after() <= 90
+	assert (
+		85 < Answer(429, {"Retry-After": format_datetime(later, usegmt=True)}, b"", "r").retry_after() <= 90
+	)
 	assert Answer(429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, b"", "r").retry_after() == 0
 	assert Answer(429, {"Retry-After": "Wed, 21 Oct 9999 07:28:00 GMT"}, b"", "r").retry_after() == 86400
 
@@ -347,7 +351,10 @@ def test_redirects_are_not_followed(status):
 	ids=["declared", "absurd length", "undeclared", "chunked", "gzip bomb"],
 )
 def test_an_answer_that_is_too_large_is_refused(step):
-	with ScriptedServer(step) as server, pytest.raises((errors.MalformedResponse, errors.ProviderUnavailable)):
+	with (
+		ScriptedServer(step) as server,
+		pytest.raises((errors.MalformedResponse, errors.ProviderUnavailable)),
+	):
 		http_to(server, max_response_bytes=2000, max_attempts=1).send(GET)
 
 
@@ -392,7 +399,16 @@ def test_where_data_is_due_anything_else_is_malformed(step):
 		got.text()
 
 
-@pytest.mark.parametrize("media", ["application/json", "application/json; charset=utf-8", "Application/JSON", "application/problem+json", None])
+@pytest.mark.parametrize(
+	"media",
+	[
+		"application/json",
+		"application/json; charset=utf-8",
+		"Application/JSON",
+		"application/problem+json",
+		None,
+	],
+)
 def test_json_in_its_forms_is_taken(media):
 	with ScriptedServer(answer(b' {"a":1}', media=media)) as server:
 		assert http_to(server).send(GET).text() == ' {"a":1}'
@@ -504,7 +520,9 @@ def test_the_log_names_the_call_and_no_secret(caplog):
 		got = http_to(server, label="Bridge live").send(call)
 	lines = [record.getMessage() for record in caplog.records if record.name == "bank_api.connectors"]
 	assert len(lines) == 2
-	assert all(f"request {got.request_id}" in line and "Bridge live GET /v3/items/{item}" in line for line in lines)
+	assert all(
+		f"request {got.request_id}" in line and "Bridge live GET /v3/items/{item}" in line for line in lines
+	)
 	assert "503" in lines[0] and "attempt 2" in lines[1]
 	for private in ("4711", "FR76300", "tok-123", "sec-456", "Marie"):
 		assert private not in "".join(lines)

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bank_api.connectors.errors import RateLimited
-from bank_api.connectors.rate_ledger import DEFAULT_PATIENCE, MemoryLedger, acquire_patiently, max_wait, patience
+from bank_api.connectors.rate_ledger import (
+	DEFAULT_PATIENCE,
+	MemoryLedger,
+	acquire_patiently,
+	max_wait,
+	patience,
+)
 
 
 class Clock:

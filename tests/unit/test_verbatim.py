@@ -75,7 +75,9 @@ def test_slices_of_a_compact_answer_put_together_are_the_answer(rows):
 @given(st.text(max_size=60) | st.text(alphabet='{}[]:,"\\ntrufalse0123.eE-+ rsouc', max_size=40))
 def test_garbage_is_refused_just_as_the_standard_library_does(text):
 	try:
-		expected = json.loads(text, parse_float=verbatim._exact_number, parse_constant=verbatim._refuse_constant)
+		expected = json.loads(
+			text, parse_float=verbatim._exact_number, parse_constant=verbatim._refuse_constant
+		)
 	except (ValueError, RecursionError):
 		with pytest.raises(MalformedResponse):
 			verbatim.parse(text)
@@ -167,8 +169,8 @@ def test_what_is_no_json_is_refused(text):
 		'{"resources":[{}]}}',
 		'{"resources":[{"a":NaN}]}',
 		'{"resources":[{"a":1E400}]}',
-		'{resources:[]}',
-		'{1:[]}',
+		"{resources:[]}",
+		"{1:[]}",
 		'{"resources":[]',
 		'{"resources":',
 		'{"resources"',
@@ -199,7 +201,9 @@ def test_of_a_name_given_twice_the_last_counts_as_everywhere_in_python():
 	assert answer.resources == [({"a": 2}, '{"a":2}')]
 
 
-@pytest.mark.parametrize("body", [b"\xff{}", b'{"a":"\xe9"}', b'{"a":"\xed\xa0\x80"}', '{"a":1}'.encode("utf-16")])
+@pytest.mark.parametrize(
+	"body", [b"\xff{}", b'{"a":"\xe9"}', b'{"a":"\xed\xa0\x80"}', '{"a":1}'.encode("utf-16")]
+)
 def test_what_is_not_utf8_is_refused(body):
 	with pytest.raises(MalformedResponse):
 		verbatim.parse(verbatim.decode(body))
@@ -237,14 +241,22 @@ def test_replacing_in_what_is_no_object_is_refused(text):
 		verbatim.replace_members(text, {"id": "1"})
 
 
-@pytest.mark.parametrize("value", [1.5, Decimal("NaN"), Decimal("Infinity"), {1, 2}, b"x", object()], ids=repr)
+@pytest.mark.parametrize(
+	"value", [1.5, Decimal("NaN"), Decimal("Infinity"), {1, 2}, b"x", object()], ids=repr
+)
 def test_dumps_refuses_floats_and_what_json_cannot_hold(value):
 	with pytest.raises((TypeError, ValueError)):
 		verbatim.dumps([value])
 
 
 def test_reading_is_fast_enough_for_millions_of_rows():
-	row = {"id": 36000051006608, "text": "x" * 500, "amount": "AMOUNT", "date": "2026-11-21", "deleted": False}
+	row = {
+		"id": 36000051006608,
+		"text": "x" * 500,
+		"amount": "AMOUNT",
+		"date": "2026-11-21",
+		"deleted": False,
+	}
 	text = json.dumps({"resources": [row] * 500}).replace('"AMOUNT"', "-12.35")
 	started = time.perf_counter()
 	for _ in range(20):

@@ -94,11 +94,10 @@ def _transaction(row: dict[str, Any], payload: str, account_id: str) -> Transact
 	category = get("category_id")
 	original = get("provider_description") or get("bank_description") or ""
 	description = get("clean_description") or original
-	operation = get("operation_type") or None
 	currency = get("currency_code") or ""
 	if "\\u" in payload:
 		original, description = clean(original), clean(description)
-		operation, currency = text(operation), clean(currency)
+		currency = clean(currency)
 	elif original.__class__ is not str or description.__class__ is not str or currency.__class__ is not str:
 		raise TypeError
 	return TransactionData(
@@ -111,8 +110,8 @@ def _transaction(row: dict[str, Any], payload: str, account_id: str) -> Transact
 		calendar_date(value) if value else None,
 		description,
 		original,
-		None if category is None else str(category),
-		operation,
+		str(category) if category.__class__ is int else text(category),
+		text(get("operation_type")),
 		status,
 		updated_at,
 		payload,

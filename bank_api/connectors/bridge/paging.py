@@ -69,10 +69,10 @@ def encode(filters: dict[str, str]) -> str:
 def _completed(query: str, filters: dict[str, str]) -> str:
 	if not _QUERY.match(query):
 		raise _astray()
-	present = dict(parse_qsl(query, keep_blank_values=True))
-	for name in _BINDING & present.keys():
-		if present[name] != filters.get(name):
-			raise _astray()
+	pairs = parse_qsl(query, keep_blank_values=True)
+	if any(name in _BINDING and value != filters.get(name) for name, value in pairs):
+		raise _astray()
+	present = {name for name, _ in pairs}
 	missing = {name: value for name, value in filters.items() if name not in present}
 	return f"{query}&{encode(missing)}" if missing else query
 
