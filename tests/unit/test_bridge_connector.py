@@ -924,4 +924,5 @@ def test_a_tombstone_keeps_everything_else_to_the_character(amount, number, word
 def test_nothing_of_a_connector_shows_its_secret():
 	made = connector()
 	for thing in (made, made.config, made._client, made._client.http, TOKEN, Secret("sec-456")):
-		assert "sec-456" not in repr(thing) + str(thing) and "tok-abc" not in repr(thing)
+		assert "sec-456" not in repr(thing) + str(thing)
+		assert "tok-abc" not in repr(thing)

@@ -1,5 +1,6 @@
 """The choke point of all calls to providers, against real sockets that misbehave."""
 
+import contextlib
 import gzip
 import logging
 import os
@@ -235,10 +236,8 @@ def test_broken_then_well(fault):
 @pytest.mark.parametrize("fault", [reset, raw(b""), answer(status=503), answer(status=429), silence()])
 def test_a_post_is_never_repeated_unless_it_does_no_harm(fault):
 	with ScriptedServer(fault, answer()) as server:
-		try:
+		with contextlib.suppress(errors.ProviderUnavailable):
 			assert http_to(server).send(POST).status >= 400
-		except errors.ProviderUnavailable:
-			pass
 		assert len(server.requests) == 1
 	with ScriptedServer(fault, answer()) as server:
 		harmless = Call("POST", "/token", "/token", body="{}", idempotent=True)
@@ -523,7 +522,8 @@ def test_the_log_names_the_call_and_no_secret(caplog):
 	assert all(
 		f"request {got.request_id}" in line and "Bridge live GET /v3/items/{item}" in line for line in lines
 	)
-	assert "503" in lines[0] and "attempt 2" in lines[1]
+	assert "503" in lines[0]
+	assert "attempt 2" in lines[1]
 	for private in ("4711", "FR76300", "tok-123", "sec-456", "Marie"):
 		assert private not in "".join(lines)
 

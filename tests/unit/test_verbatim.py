@@ -61,7 +61,8 @@ def test_slices_reparse_to_their_values(rows, others, data):
 	place = 0
 	for _, part in answer.resources:
 		place = text.index(part, place) + len(part)
-		assert part[0] == "{" and part[-1] == "}"
+		assert part[0] == "{"
+		assert part[-1] == "}"
 
 
 @given(st.lists(objects, max_size=5))

@@ -1,5 +1,6 @@
 """Bridge behind the gateway's `Connector` protocol."""
 
+import contextlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -53,21 +54,15 @@ class BridgeConnector:
 
 	def delete_user(self, provider_user_id: str) -> None:
 		"""See `Connector.delete_user`."""
+		ids = {"user": provider_user_id}
 		by_post = not self._version.has_connect_sessions and self._settings.user_delete_v2 == "post"
-		try:
+		with contextlib.suppress(NotFound):
 			if by_post:
 				# The API ignores the password but wants six characters (bridge.md, 1.2).
-				self._client.call(
-					"POST",
-					f"{self._data}/users/{{user}}/delete",
-					ids={"user": provider_user_id},
-					body={"password": secrets.token_hex(16)},
-					idempotent=True,
-				)
+				path, body = f"{self._data}/users/{{user}}/delete", {"password": secrets.token_hex(16)}
+				self._client.call("POST", path, ids=ids, body=body, idempotent=True)
 			else:
-				self._client.call("DELETE", f"{self._data}/users/{{user}}", ids={"user": provider_user_id})
-		except NotFound:
-			pass
+				self._client.call("DELETE", f"{self._data}/users/{{user}}", ids=ids)
 
 	def new_token(self, external_user_id: str) -> Token:
 		"""See `Connector.new_token`.
@@ -152,12 +147,10 @@ class BridgeConnector:
 
 	def delete_item(self, token: Token, provider_item_id: str) -> None:
 		"""See `Connector.delete_item`."""
-		try:
+		with contextlib.suppress(NotFound):
 			self._client.call(
 				"DELETE", f"{self._data}/items/{{item}}", ids={"item": provider_item_id}, token=token
 			)
-		except NotFound:
-			pass
 
 	# Accounts and transactions (bridge.md, 4 and 5)
 

@@ -262,9 +262,9 @@ def exact(value: Any) -> Decimal | None:
 	"""
 	if value is None:
 		return None
-	if isinstance(value, str) and _PLAIN_NUMBER.match(value):
-		value = Decimal(value)
-	elif isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30:
+	if (isinstance(value, str) and _PLAIN_NUMBER.match(value)) or (
+		isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30
+	):
 		value = Decimal(value)
 	if not isinstance(value, Decimal) or not _SMALLEST_AMOUNT < value < _LARGEST_AMOUNT:
 		raise MalformedResponse("The provider sent an amount that is none.")
