@@ -1,0 +1,125 @@
+"""Accounts of an item in a real database, through reconnections."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from bank_api.connectors.model import AccountData, LoanDetails
+from bank_api.gateway.accounts import Owner, StoreResult, store_accounts
+from bank_api.gateway.ids import row_name
+
+
+def listed(identifier: str, **facts) -> AccountData:
+	values = {
+		"name": "Compte courant",
+		"account_type": "checking",
+		"currency": "EUR",
+		"balance": Decimal("1.10"),
+	}
+	return AccountData(provider_account_id=identifier, provider_item_id="1", payload="{}", **(values | facts))
+
+
+class Bank:
+	"""An end user's connections to one bank."""
+
+	def __init__(self, frappe):
+		self.frappe = frappe
+		self.end_user = row_name()
+		self.provider = row_name()
+		self.bank_id = "574"
+
+	def item(self, bank_id: str | None = None, status: str = "OK") -> Owner:
+		name = row_name()
+		self.frappe.db.sql(
+			"INSERT INTO `tabBank API Item` (name, item_id, provider, end_user, client, bank_id, status) "
+			"VALUES (%s, %s, %s, %s, 'client', %s, %s)",
+			(name, name, self.provider, self.end_user, bank_id or self.bank_id, status),
+		)
+		return Owner(name, self.end_user, "client", self.provider, bank_id or self.bank_id)
+
+	def rows(self) -> dict:
+		rows = self.frappe.get_all("Bank API Account", {"end_user": self.end_user}, ["*"], order_by="name")
+		return {row.provider_account_id: row for row in rows}
+
+
+@pytest.fixture
+def bank(db, monkeypatch):
+	monkeypatch.setattr("frappe.model.document.Document._validate_links", lambda self: None)
+	# A document's insert must not end the test's transaction; links point at rows this test does not need.
+	return Bank(db)
+
+
+def names(result: StoreResult) -> set[str]:
+	return set(result.open_accounts)
+
+
+def test_the_same_list_twice_writes_nothing(bank):
+	item = bank.item()
+	assert store_accounts(item, [listed("1"), listed("2", name="Livret A")]).changed
+	before = bank.rows()
+	assert not store_accounts(item, [listed("1"), listed("2", name="Livret A")]).changed
+	assert bank.rows() == before
+
+
+def test_a_reconnection_with_new_ids_and_a_closed_account(bank):
+	item = bank.item()
+	store_accounts(item, [listed("1", iban="FR761"), listed("2", name="Livret A"), listed("3", iban="FR763")])
+	before = bank.rows()
+	store_accounts(item, [listed("11", iban="FR761"), listed("12", name="Livret A")])
+	after = bank.rows()
+	assert len(after) == 3
+	assert (after["11"].name, after["12"].name) == (before["1"].name, before["2"].name)
+	assert (after["11"].generation, json.loads(after["11"].aliases), after["11"].sync_since) == (
+		1,
+		["1"],
+		None,
+	)
+	assert after["3"].status == "Closed"
+
+
+def test_an_account_that_comes_back_is_open_again(bank):
+	item = bank.item()
+	store_accounts(item, [listed("1", iban="FR761"), listed("2", name="Livret A")])
+	store_accounts(item, [listed("2", name="Livret A")])
+	store_accounts(item, [listed("1", iban="FR761"), listed("2", name="Livret A")])
+	assert {row.status for row in bank.rows().values()} == {"Open"}
+
+
+def test_a_new_connection_takes_the_account_over_and_the_old_one_lets_go(bank):
+	old, new = bank.item(), bank.item()
+	(kept,) = names(store_accounts(old, [listed("1", iban="FR761")]))
+	assert names(store_accounts(new, [listed("11", iban="FR761")])) == {kept}
+	assert store_accounts(old, [listed("1", iban="FR761")]) == StoreResult({}, False)
+	(row,) = bank.rows().values()
+	assert (row.item, row.provider_account_id, row.status) == (new.item, "11", "Open")
+
+
+def test_another_bank_or_another_user_shares_nothing_but_an_iban_does(bank, db):
+	(first,) = names(store_accounts(bank.item(), [listed("1", name="Livret A")]))
+	(second,) = names(store_accounts(bank.item("600"), [listed("2", name="Livret A")]))
+	assert first != second
+	other = Bank(db)
+	other.provider = bank.provider
+	(third,) = names(store_accounts(other.item(), [listed("3", name="Livret A")]))
+	assert third not in (first, second)
+
+
+def test_unshared_accounts_are_kept_but_not_read(bank):
+	item = bank.item()
+	store_accounts(item, [listed("1")])
+	assert names(store_accounts(item, [listed("1", shared=False)])) == set()
+	assert bank.rows()["1"].status == "Not Shared"
+
+
+def test_balances_and_loans_are_exact(bank):
+	loan = LoanDetails(
+		borrowed_capital=Decimal("140200.005"), interest_rate=Decimal("1.35"), loan_type="home"
+	)
+	store_accounts(bank.item(), [listed("1", balance=Decimal("-12345678901234.10"), loan=loan)])
+	row = bank.rows()["1"]
+	assert (row.balance, row.borrowed_capital, row.interest_rate) == (
+		"-12345678901234.10",
+		"140200.005",
+		"1.35",
+	)
