@@ -1,0 +1,76 @@
+"""Steps that need Frappe itself: `env/bin/python -m dev.inside STEP SITE`, run in `sites/`."""
+
+import argparse
+import contextlib
+
+import frappe
+
+
+def prepare() -> None:
+	"""Finish the set-up wizard's work, so that the desk opens on its home page."""
+	settings = {"setup_complete": 1, "language": "en", "time_zone": "Europe/Paris", "country": "France"}
+	meta = frappe.get_meta("System Settings")
+	for field, value in settings.items():
+		if meta.has_field(field):
+			frappe.db.set_single_value("System Settings", field, value, update_modified=False)
+	frappe.db.set_default("desktop:home_page", "workspace")
+	frappe.db.set_default("setup_complete", 1)
+	complete_apps()
+
+
+def complete_apps() -> None:
+	"""Later frameworks keep the wizard's state per app."""
+	if frappe.get_meta("Installed Application").has_field("is_setup_complete"):
+		frappe.db.sql("update `tabInstalled Application` set is_setup_complete = 1")
+
+
+def finish(scheduler: bool) -> None:
+	"""After the app's installation: the scheduler as asked, and no jobs left of an earlier site of this name."""
+	frappe.db.set_single_value("System Settings", "enable_scheduler", int(scheduler))
+	complete_apps()
+	# A site that nobody ever logged in to counts as dormant, and its scheduler runs once a day only.
+	frappe.get_doc(
+		doctype="Activity Log", subject="Logged in", user="Administrator", operation="Login", status="Success"
+	).insert(ignore_permissions=True)
+	frappe.db.commit()
+	frappe.clear_cache()
+	with contextlib.suppress(Exception):
+		purge_jobs(frappe.local.site)
+
+
+def tick() -> None:
+	"""One turn of the scheduler."""
+	from frappe.utils.scheduler import enqueue_events
+
+	enqueue_events(site=frappe.local.site)
+
+
+def purge_jobs(site: str) -> None:
+	"""Take a site's jobs out of the queues."""
+	from frappe.utils.background_jobs import get_queues
+
+	for queue in get_queues():
+		for job in queue.get_jobs():
+			if (job.kwargs or {}).get("site") == site:
+				job.delete()
+
+
+def main() -> None:
+	"""Run one step."""
+	parser = argparse.ArgumentParser()
+	parser.add_argument("step", choices=["prepare", "finish", "tick"])
+	parser.add_argument("site")
+	parser.add_argument("--scheduler", action="store_true")
+	arguments = parser.parse_args()
+	frappe.init(arguments.site)
+	frappe.connect()
+	try:
+		steps = {"prepare": prepare, "finish": lambda: finish(arguments.scheduler), "tick": tick}
+		steps[arguments.step]()
+		frappe.db.commit()
+	finally:
+		frappe.destroy()
+
+
+if __name__ == "__main__":
+	main()

@@ -1,0 +1,107 @@
+"""Fixtures over the bench (`-p dev.pytest_plugin`), all made on first use: unit tests start nothing.
+
+| fixture | scope | gives |
+|---|---|---|
+| `bench` | session | the `dev.bench.Bench`, its servers running |
+| `site` | session | the name of a fresh site, frappe connected to it as Administrator |
+| `db` | test | `frappe`, rolled back after the test, its request state reset |
+| `stack` | session | a `dev.stack.Stack` (web, worker, sandbox) on a site of its own |
+| `desk` | session | `stack`, with the desk's bundles built and Chromium installed |
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.bench import Bench
+from dev.processes import exit_on_signals
+from dev.sites import fresh_site
+from dev.stack import Stack
+
+
+def pytest_configure(config: pytest.Config) -> None:
+	"""End what was started when this run is told to end."""
+	exit_on_signals()
+
+
+@pytest.fixture(scope="session")
+def bench() -> Bench:
+	"""The bench (`$BENCH`, else the embedded one), its servers running."""
+	bench = Bench.current()
+	bench.ensure_services()
+	return bench
+
+
+@pytest.fixture(scope="session")
+def site(bench: Bench) -> Iterator[str]:
+	"""A fresh site with the app; frappe is connected to it for the session, in `sites/` as always."""
+	slot = bench.slot("test")
+	fresh_site(bench, slot.site)
+	import frappe
+
+	before = os.getcwd()
+	os.chdir(bench.sites_path)
+	frappe.init(slot.site, sites_path=str(bench.sites_path))
+	frappe.connect()
+	_reset(frappe)
+	yield slot.site
+	frappe.destroy()
+	os.chdir(before)
+	slot.release()
+
+
+@pytest.fixture
+def db(site: str) -> Iterator[Any]:
+	"""`frappe`, connected as Administrator. What the test writes and does not commit is rolled back."""
+	import frappe
+
+	_reconnect(frappe, site)
+	_reset(frappe)
+	yield frappe
+	_reconnect(frappe, site)
+	frappe.db.rollback()
+	_reset(frappe)
+
+
+@pytest.fixture(scope="session")
+def stack(bench: Bench) -> Iterator[Stack]:
+	"""Web server, worker and sandbox as processes on a site of their own. Its scheduler waits for `stack.tick()`."""
+	slot = bench.slot("e2e")
+	with Stack(bench, fresh_site(bench, slot.site, scheduler=True)).start() as stack:
+		yield stack
+	slot.release()
+
+
+@pytest.fixture(scope="session")
+def desk(stack: Stack) -> Stack:
+	"""The stack with a desk that works in a browser."""
+	from dev.desk_assets import ensure_desk
+
+	ensure_desk(stack.bench)
+	return stack
+
+
+def _reconnect(frappe: Any, site: str) -> None:
+	"""A test may have closed the connection, or stopped the server."""
+	try:
+		frappe.db.sql("select 1")
+	except Exception:
+		frappe.destroy()
+		frappe.init(site, sites_path=os.getcwd())
+		frappe.connect()
+
+
+def _reset(frappe: Any) -> None:
+	"""The state of a new request, as Administrator."""
+	frappe.set_user("Administrator")
+	lists = {"currently_saving": []}
+	frappe.local.flags = frappe._dict(lists, in_test=True)
+	frappe.local.message_log = []
+	frappe.local.error_log = []
+	frappe.local.form_dict = frappe._dict()
+	frappe.local.response = frappe._dict(docs=[])
+	for name in ("request", "response_headers", "job", "http_request"):
+		if hasattr(frappe.local, name):
+			delattr(frappe.local, name)

@@ -1,0 +1,154 @@
+"""A whole installation as processes: web server, workers, scheduler, and the simulated providers."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from dev import processes
+from dev.bench import Bench
+from dev.errors import DevError
+from dev.processes import Process
+from dev.services import LOOPBACK
+
+
+class Stack:
+	"""The processes around one site.
+
+	Example:
+		```python
+	        bench = Bench.current()
+	        with Stack(bench, fresh_site(bench, "e2e.localhost")).start(worker=2) as stack:
+	            requests.get(stack.url + "/api/method/ping")
+	            stack.kill("worker")
+	            stack.restart("worker")
+		```
+
+	Attributes:
+		bench: the bench.
+		site: the site.
+		folder: logs and the sandbox's data.
+		processes: the processes by name: `web`, `worker`, `worker2` …, `scheduler`, `sandbox`.
+	"""
+
+	def __init__(self, bench: Bench, site: str, *, folder: Path | None = None):
+		self.bench = bench
+		self.site = site
+		self.folder = folder or bench.work / "stacks" / site
+		self.processes: dict[str, Process] = {}
+
+	def start(
+		self,
+		*,
+		web: bool = True,
+		worker: bool | int = True,
+		scheduler: bool = False,
+		sandbox: bool = True,
+		web_workers: int = 2,
+		web_threads: int = 4,
+		web_port: int | None = None,
+		sandbox_arguments: Sequence[str] = (),
+		keep_data: bool = False,
+	) -> "Stack":
+		"""Start the processes asked for, all at once, and wait until each serves.
+
+		Args:
+			web: the web server.
+			worker: a background worker, or how many.
+			scheduler: the scheduler's loop; `tick` runs it once by hand.
+			sandbox: the simulated providers.
+			web_workers: gunicorn's processes.
+			web_threads: threads in each.
+			web_port: the web server's port; a free one by default.
+			sandbox_arguments: more for the sandbox's command line.
+			keep_data: keep the sandbox's data of an earlier stack on this site.
+
+		Raises:
+			DevError: one did not come up; the others are stopped again.
+		"""
+		self.bench.ensure_services()
+		logs = self.folder / "logs"
+		shutil.rmtree(logs, ignore_errors=True)
+		if not keep_data:
+			shutil.rmtree(self.folder / "sandbox", ignore_errors=True)
+		logs.mkdir(parents=True)
+		bench, site, chosen = self.bench, self.site, []
+		if sandbox:
+			data = self.folder / "sandbox"
+			chosen.append(
+				processes.sandbox(bench, data, arguments=sandbox_arguments, log=logs / "sandbox.log")
+			)
+		if web:
+			chosen.append(
+				processes.web_server(
+					bench, site, port=web_port, workers=web_workers, threads=web_threads, log=logs / "web.log"
+				)
+			)
+		for number in range(1, int(worker) + 1):
+			chosen.append(processes.worker(bench, site, number=number, log=logs / f"worker{number}.log"))
+		if scheduler:
+			chosen.append(processes.scheduler(bench, site, log=logs / "scheduler.log"))
+		self.processes = {process.name: process for process in chosen}
+		if web:
+			bench.set_site_config(site, host_name=self.url)
+		try:
+			for process in chosen:
+				process.launch()
+			for process in chosen:
+				process.wait_ready()
+		except BaseException:
+			self.stop()
+			raise
+		return self
+
+	@property
+	def url(self) -> str:
+		"""The web server's address."""
+		return self._address("web")
+
+	@property
+	def sandbox_url(self) -> str:
+		"""The simulated providers' address."""
+		return self._address("sandbox")
+
+	def _address(self, name: str) -> str:
+		return f"http://{LOOPBACK}:{self[name].port}"  # type: ignore[attr-defined]
+
+	def __getitem__(self, name: str) -> Process:
+		"""A process by name.
+
+		Raises:
+			DevError: this stack has none of this name.
+		"""
+		if name not in self.processes:
+			raise DevError(f"this stack has no {name}: it has {', '.join(self.processes) or 'nothing'}")
+		return self.processes[name]
+
+	def kill(self, name: str) -> None:
+		"""SIGKILL a process and its children."""
+		self[name].kill()
+
+	def restart(self, name: str) -> None:
+		"""Stop a process if it runs, start it again on the same port, wait until it serves."""
+		self[name].restart()
+
+	def tick(self) -> None:
+		"""One turn of the scheduler: what is due is enqueued."""
+		self.bench.run("-m", "dev.inside", "tick", self.site, log=self.folder / "logs" / "tick.log")
+
+	def log(self, name: str) -> str:
+		"""What a process has printed since its last start."""
+		return self[name].output()
+
+	def stop(self) -> None:
+		"""End all processes."""
+		for process in self.processes.values():
+			if process.process and process.alive:
+				process.process.terminate()
+		for process in self.processes.values():
+			process.stop()
+
+	def __enter__(self) -> "Stack":
+		return self
+
+	def __exit__(self, *_exception: object) -> None:
+		self.stop()
