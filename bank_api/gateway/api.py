@@ -17,14 +17,15 @@ from frappe.utils.typing_validations import transform_parameter_types
 from werkzeug.wrappers import Response
 
 from bank_api.connectors.errors import ProviderError
+from bank_api.gateway.cursor import LONGEST as LONGEST_CURSOR
 from bank_api.gateway.errors import BadArgument, GatewayError, InternalError, from_provider
 
 PUBLIC_PATHS = ("/api/method/bank_api.", "/api/v1/method/bank_api.", "/api/v2/method/bank_api.")
-MAX_ARGUMENT = 4096  # characters; no argument of the public API is longer
+MAX_ARGUMENT = 4096  # characters; only a cursor over hundreds of accounts is longer
 
 
 def before_request() -> None:
-	"""Hook: no answer under our paths shows a traceback, not even one that Frappe gives before our code runs."""
+	"""Hook: no answer under our paths shows a traceback, not even one that Frappe gives by itself."""
 	request = getattr(frappe.local, "request", None)
 	if request is not None and request.path.startswith(PUBLIC_PATHS):
 		frappe.local.flags.disable_traceback = True
@@ -33,15 +34,13 @@ def before_request() -> None:
 def endpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
 	"""Make a function of the public API answer every failure in the documented shape.
 
-	Used directly under `@frappe.whitelist(...)`. In a request, errors become responses; without one (a call from
-	Python) they are raised. Whatever fails is rolled back first; what a use case committed before stays.
+	Used directly under `@frappe.whitelist(...)`. In a request, errors become responses; without one (a call
+	from Python) they are raised. Whatever fails is rolled back first; what a use case committed before stays.
 
 	Args:
 		fn: function whose parameters all have defaults or are required, each with a real type as annotation.
 	"""
-	required = [
-		name for name, param in signature(fn).parameters.items() if param.default is Parameter.empty
-	]
+	required = [name for name, param in signature(fn).parameters.items() if param.default is Parameter.empty]
 
 	@functools.wraps(fn)
 	def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -59,7 +58,8 @@ def endpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
 			return error_response(InternalError())
 
 	# Frappe checks types by __annotations__ before the wrapper runs, and answers a mismatch in its own shape;
-	# `object` accepts everything there, and the real annotations (still found by inspect.signature) are checked inside.
+	# `object` accepts everything there, and the real annotations (still found by inspect.signature) are
+	# checked inside.
 	wrapper.__annotations__ = dict.fromkeys(signature(fn).parameters, object)
 	wrapper.__signature__ = signature(fn)
 	return wrapper
@@ -95,7 +95,8 @@ def log_defect(method: str) -> None:
 def _checked(fn: Callable[..., Any], required: list[str], kwargs: dict[str, Any]) -> dict[str, Any]:
 	"""The keyword arguments, cast to the annotated types by the framework's own checker."""
 	for name, value in kwargs.items():
-		if isinstance(value, str) and len(value) > MAX_ARGUMENT:
+		longest = LONGEST_CURSOR if name == "cursor" else MAX_ARGUMENT
+		if isinstance(value, str) and len(value) > longest:
 			raise BadArgument(_("The argument {0} is too long.").format(name))
 	for name in required:
 		if kwargs.get(name) in (None, ""):
@@ -126,7 +127,8 @@ def _log_provider_error(error: ProviderError) -> None:
 def error_response(error: GatewayError) -> Response:
 	"""An error as Frappe's clients expect it, and nothing more.
 
-	`exc` holds the sentence and no traceback: Frappe's own Python client takes an answer without `exc` for a success.
+	`exc` holds the sentence and no traceback: Frappe's own Python client takes an answer without `exc` for a
+	success.
 	"""
 	kind = type(error).__name__
 	line = f"{kind}: {error.message}"

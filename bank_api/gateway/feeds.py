@@ -13,6 +13,7 @@ from typing import Any
 import frappe
 from frappe import _
 
+from bank_api.gateway import end_users
 from bank_api.gateway.clock import iso, to_utc
 from bank_api.gateway.errors import ConsentNeeded, DataNotReady, UnknownObject
 
@@ -192,9 +193,7 @@ def _filters(client: str, user: str | None, provider: str | None) -> dict[str, A
 	if provider:
 		filters["provider"] = provider
 	if user:
-		names = frappe.get_all(
-			"Bank API End User", filters={**filters, "user": user, "erased": 0}, pluck="name"
-		)
+		names = end_users.find(client, user, provider)
 		if not names:
 			raise UnknownObject
 		filters["end_user"] = ("in", names)
