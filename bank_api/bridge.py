@@ -1,12 +1,14 @@
-"""The public API for Bridge: `/api/method/bank_api.bridge.<function>`, with `Authorization: token <key>:<secret>`.
+"""The public API for Bridge: `/api/method/bank_api.bridge.<function>`.
+
+Called with `Authorization: token <key>:<secret>`.
 
 Every method answers GET and POST. Arguments that a client of either generation may send, everywhere they make
-sense: `site` (older name of the caller; must be its own), `user` (the client's name of its end user), `item_id`, and
-`provider` (name of a Bank API Provider; needed only if a client uses several).
+sense: `site` (older name of the caller; must be its own), `user` (the client's name of its end user),
+`item_id`, and `provider` (name of a Bank API Provider; needed only if a client uses several).
 
-Errors have an HTTP status, a stable `exc_type` and one sentence (`bank_api.gateway.errors`). An identifier of another
-client is answered exactly as one that does not exist. Methods that change something commit themselves, because
-Frappe rolls a GET back.
+Errors have an HTTP status, a stable `exc_type` and one sentence (`bank_api.gateway.errors`). An identifier of
+another client is answered exactly as one that does not exist. Methods that change something commit
+themselves, because Frappe rolls a GET back.
 """
 
 import frappe
@@ -40,8 +42,8 @@ def get_bridge_connect_link(
 	Args:
 		base_url: address of the calling site; one of the client's registered origins.
 		bank: Bridge's id of a bank to preselect it; a name is only recorded.
-		redirect_url: where the browser goes afterwards, absolute or relative to `base_url`; within the client's origins.
-			It gets `request`, `status`, `success` and `item_id` in its query, as hints.
+		redirect_url: where the browser goes afterwards, absolute or relative to `base_url`; within the
+			client's origins. It gets `request`, `status`, `success` and `item_id` in its query, as hints.
 		item_id: a connection that exists already: the end user is sent to manage that one instead.
 		site: see above.
 		user: the client's name of its end user, up to 140 characters; the client itself if missing.
@@ -49,8 +51,8 @@ def get_bridge_connect_link(
 		provider: see above.
 
 	Returns:
-		`link` (also as `redirect_url`, which is what Bridge 2021-06-01 calls it), `request` for `get_bridge_item_id`, and
-		`expires_at`.
+		`link` (also as `redirect_url`, which is what Bridge 2021-06-01 calls it), `request` for
+		`get_bridge_item_id`, and `expires_at`.
 	"""
 	kind = LinkKind.EDIT if item_id not in (None, "") else LinkKind.CONNECT
 	return _link(kind, base_url, bank, redirect_url, item_id, site, user, webhook_url, provider)
@@ -68,7 +70,8 @@ def get_bridge_edit_link(
 	webhook_url: str | None = None,
 	provider: str | None = None,
 ) -> dict:
-	"""A link to the page on which the end user enters new credentials for a connection, or shares other accounts.
+	"""A link to the page on which the end user enters new credentials for a connection, or shares other
+	accounts.
 
 	Arguments and answer as `get_bridge_connect_link`; `item_id` is required.
 	"""
@@ -127,7 +130,8 @@ def get_bridge_item_id(
 		request: the `request` that a link method gave.
 
 	Returns:
-		`request`, `status` (`Pending`, `Completed`, `Failed`, `Expired`), `item_id`, `bank`, `bank_id`, `message`.
+		`request`, `status` (`Pending`, `Completed`, `Failed`, `Expired`), `item_id`, `bank`, `bank_id`,
+		`message`.
 	"""
 	client = _client(site)
 	if provider:
@@ -165,12 +169,13 @@ def post_item_refresh(
 ) -> dict:
 	"""Ask for fresh data of an item.
 
-	Bridge 2021-06-01 is asked to fetch from the bank. Version 2025-01-15 has no such call: it refreshes once or twice a
-	day by itself, and when the end user passes an authentication link. What Bridge has by now is fetched either way.
+	Bridge 2021-06-01 is asked to fetch from the bank. Version 2025-01-15 has no such call: it refreshes once
+	or twice a day by itself, and when the end user passes an authentication link. What Bridge has by now is
+	fetched either way.
 
 	Returns:
-		`item_id`, `status` (`refreshing` if the bank is asked, else `syncing`), `bank_refresh` (`requested` or
-		`not_offered`), `user_action` and `last_refresh`.
+		`item_id`, `status` (`refreshing` if the bank is asked, else `syncing`), `bank_refresh` (`requested`
+		or `not_offered`), `user_action` and `last_refresh`.
 	"""
 	item = items.find(_client(site), item_id, _text(user), provider)
 	return items.refresh(item.name)
@@ -193,7 +198,8 @@ def get_bank_accounts(
 		since: only accounts changed at or after this day or instant.
 
 	Returns:
-		`resources`, `stable_ids` (ids that outlive a reconnection, in the same order), `statuses` and `pagination`.
+		`resources`, `stable_ids` (ids that outlive a reconnection, in the same order), `statuses` and
+		`pagination`.
 	"""
 	client = _client(site)
 	return reading.accounts(client, item_id=item_id, user=_text(user), since=since, provider=provider)
@@ -256,7 +262,8 @@ def get_bank_transactions(
 	site: str | None = None,
 	provider: str | None = None,
 ) -> Response:
-	"""Bridge's transaction resources, field for field as received, deleted ones included and marked by Bridge's flag.
+	"""Bridge's transaction resources, field for field as received, deleted ones included and marked by
+	Bridge's flag.
 
 	Args:
 		since: only rows changed at or after this day (`yyyy-mm-dd`) or instant.

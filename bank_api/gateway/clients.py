@@ -121,7 +121,8 @@ def check_site(client: ClientContext, site: str | None) -> None:
 def issue_keys(client: str) -> dict[str, str]:
 	"""Give a client a new API key pair and a new webhook secret; the pair before stops working at once.
 
-	The secrets are in the answer and nowhere else in clear. The webhook secret before keeps signing for a day.
+	The secrets are in the answer and nowhere else in clear. The webhook secret before keeps signing for a
+	day.
 
 	Args:
 		client: name of the Bank API Client.
@@ -157,7 +158,7 @@ def _rotate_webhook_secret(client: str, secret: str) -> None:
 
 
 def _set_secret(client: str, fieldname: str, secret: str) -> None:
-	"""Store a secret encrypted; the column holds stars, without which a later save of the form would drop it."""
+	"""Store a secret encrypted; without stars in the column, a later save of the form would drop it."""
 	set_encrypted_password(DOCTYPE, client, secret, fieldname)
 	frappe.db.set_value(DOCTYPE, client, fieldname, "*" * len(secret))
 
@@ -172,8 +173,7 @@ def revoke_keys(client: str) -> None:
 	user = frappe.db.get_value(DOCTYPE, client, "user")
 	if user:
 		doc = frappe.get_doc("User", user)
-		doc.api_key = None
-		doc.enabled = 0
+		doc.api_key = doc.api_secret = None
 		doc.save(ignore_permissions=True)
 		remove_encrypted_password("User", user, "api_secret")
 	audit.record("Keys Revoked", client=client, doctype=DOCTYPE, name=client)
@@ -248,9 +248,16 @@ def check_redirect_url(client: ClientContext, url: str | None, base_url: str | N
 		return base
 	url = url.strip()
 	_refuse_tricks(url, "redirect_url")
-	if base and not urlsplit(url).scheme:
+	if base and not _has_scheme(url):
 		url = urljoin(base, url)
 	return _own_address(client, url, "redirect_url")
+
+
+def _has_scheme(url: str) -> bool:
+	try:
+		return bool(urlsplit(url).scheme)
+	except ValueError as error:
+		raise _not_an_address("redirect_url") from error
 
 
 def check_webhook_url(client: ClientContext, url: str | None) -> str:
@@ -319,7 +326,11 @@ def _odd_authority(parts: SplitResult, url: str) -> bool:
 	"""Whether the text is not plainly `scheme://authority` followed by a path, a query or nothing."""
 	prefix = f"{parts.scheme}://{parts.netloc}"
 	rest = url[len(prefix) :]
-	return url[: len(prefix)].lower() != prefix.lower() or bool(rest and rest[0] not in "/?") or parts.netloc.endswith(":")
+	return (
+		url[: len(prefix)].lower() != prefix.lower()
+		or bool(rest and rest[0] not in "/?")
+		or parts.netloc.endswith(":")
+	)
 
 
 def _plausible_host(host: str) -> bool:

@@ -1,7 +1,8 @@
 """Sending an end user to the provider's page, and what becomes of it.
 
-What the browser brings back is a hint (protocols/bridge.md 2.4): it is bound to its request by an unguessable,
-expiring value of which only the hash is stored, and the item is read again with the end user's own token.
+What the browser brings back is a hint (protocols/bridge.md 2.4): it is bound to its request by an
+unguessable, expiring value of which only the hash is stored, and the item is read again with the end user's
+own token.
 """
 
 import hashlib
@@ -160,7 +161,8 @@ def _link(client: ClientContext, provider: str, end_user: str, request: LinkRequ
 
 
 def repair(item: str) -> dict[str, Any]:
-	"""A link for the end user to repair a connection, of the kind that its status calls for (the desk's button).
+	"""A link for the end user to repair a connection, of the kind that its status calls for (the desk's
+	button).
 
 	Args:
 		item: name of the Bank API Item.
@@ -174,7 +176,9 @@ def repair(item: str) -> dict[str, Any]:
 	if not row:
 		raise UnknownObject()
 	client = clients.context_of(row.client)
-	addresses = Addresses(redirect_url=client.base_url, webhook_url=row.webhook_url or "", base_url=client.base_url)
+	addresses = Addresses(
+		redirect_url=client.base_url, webhook_url=row.webhook_url or "", base_url=client.base_url
+	)
 	kind = _REPAIRS.get(row.user_action, LinkKind.EDIT)
 	try:
 		return start(client, row.provider, row.end_user, kind, addresses, item=item)
@@ -190,7 +194,9 @@ def public_url() -> str:
 	"""
 	url = frappe.db.get_single_value("Bank API Settings", "public_url")
 	if not url:
-		raise NotConfigured(_("The gateway's public URL is not set. Ask its operator to enter it in Bank API Settings."))
+		raise NotConfigured(
+			_("The gateway's public URL is not set. Ask its operator to enter it in Bank API Settings.")
+		)
 	return url.rstrip("/")
 
 
@@ -232,7 +238,7 @@ def finish(query: Mapping[str, str]) -> Outcome:
 
 
 def _by_state(query: Mapping[str, str]) -> str | None:
-	"""The request whose unguessable value is in the query: one look-up by hash, whatever the query looks like."""
+	"""The request whose unguessable value is in the query: one look-up by hash, whatever the query is."""
 	values = [value for value in list(query.values())[:MAX_VALUES] if isinstance(value, str)]
 	hashes = [state_hash(value) for value in values if 0 < len(value) <= MAX_VALUE]
 	names = frappe.get_all(DOCTYPE, filters={"state_hash": ("in", hashes or [""])}, pluck="name", limit=1)
@@ -243,12 +249,18 @@ def _note_return(request: str, query: Mapping[str, str]) -> bool:
 	"""Keep what the browser brought, the first time; whether there is something to settle. Commits."""
 	frappe.db.commit()
 	row = frappe.db.get_value(
-		DOCTYPE, request, ["status", "provider", "item", "returned_at", "expires_at"], as_dict=True, for_update=True
+		DOCTYPE,
+		request,
+		["status", "provider", "item", "returned_at", "expires_at"],
+		as_dict=True,
+		for_update=True,
 	)
 	late = row.expires_at and row.expires_at < site_now()
 	if row.returned_at or row.status in (FAILED, EXPIRED) or (late and row.status in OPEN):
 		if late and row.status in OPEN and not row.returned_at:
-			outcome.fail(request, _("The link was no longer valid when the end user came back."), status=EXPIRED)
+			outcome.fail(
+				request, _("The link was no longer valid when the end user came back."), status=EXPIRED
+			)
 		frappe.db.commit()
 		return False
 	hint = providers.connector(row.provider).parse_return(query)
@@ -325,7 +337,10 @@ def _find_new_item(row: frappe._dict) -> ItemData | None:
 	known = set(
 		frappe.get_all(
 			"Bank API Item",
-			filters={"provider": row.provider, "item_id": ("in", [state.provider_item_id for state in listed] or [""])},
+			filters={
+				"provider": row.provider,
+				"item_id": ("in", [state.provider_item_id for state in listed] or [""]),
+			},
 			pluck="item_id",
 		)
 	)
@@ -350,7 +365,9 @@ def _write(row: frappe._dict, state: ItemData | None) -> None:
 		if row.returned_item_id and row.status != COMPLETED:
 			_fail(row, None)
 		return
-	was_known = frappe.db.exists("Bank API Item", {"provider": row.provider, "item_id": state.provider_item_id})
+	was_known = frappe.db.exists(
+		"Bank API Item", {"provider": row.provider, "item_id": state.provider_item_id}
+	)
 	alive = state.status in (ItemStatus.OK, ItemStatus.WAITING)
 	reached = row.returned_success or (alive and row.kind == LinkKind.CONNECT.value and not was_known)
 	item = items.upsert(
@@ -380,7 +397,7 @@ def settle_later(request: str) -> None:
 
 
 def tick() -> None:
-	"""Every two minutes: settle returns that are still open, and close requests that nobody came back from."""
+	"""Every two minutes: settle returns that are open, and close requests that nobody came back from."""
 	now = site_now()
 	for row in frappe.get_all(
 		DOCTYPE, filters={"status": RETURNED}, fields=["name", "returned_at"], order_by="returned_at asc"
@@ -395,7 +412,7 @@ def tick() -> None:
 
 
 def _expire(request: str) -> None:
-	"""Nobody came back in time. The end user may have connected all the same and closed the tab: look once."""
+	"""Nobody came back in time; the end user may have connected and closed the tab: look once."""
 	if frappe.db.get_value(DOCTYPE, request, "kind") == LinkKind.CONNECT.value:
 		settle_later(request)
 	outcome.fail(request, _("The end user did not come back in time."), status=EXPIRED)
@@ -408,13 +425,15 @@ def _outcome(request: str) -> Outcome:
 	status = "pending" if row.status in OPEN else row.status.lower()
 	return Outcome(
 		status=status,
-		redirect_url=_with_result(row.redirect_url, _result(request, row, status)) if row.redirect_url else "",
+		redirect_url=_with_result(row.redirect_url, _result(request, row, status))
+		if row.redirect_url
+		else "",
 		language=frappe.db.get_value("Bank API Client", row.client, "language") or "",
 	)
 
 
 def _result(request: str, row: frappe._dict, status: str) -> dict[str, str]:
-	"""What is appended to the client's own address: hints, as from the provider; the client asks for the truth."""
+	"""What is appended to the client's own address: hints, as a provider's; the client asks for the truth."""
 	result = {"request": request, "status": status}
 	if status != "pending":
 		result["success"] = "true" if status == "completed" else "false"
@@ -447,8 +466,8 @@ def status(
 		provider: name of a Bank API Provider, if the call names one.
 
 	Returns:
-		`request`, `status` (`Pending`, `Completed`, `Failed` or `Expired`), `item_id`, `bank` (its name), `bank_id`
-		and `message`.
+		`request`, `status` (`Pending`, `Completed`, `Failed` or `Expired`), `item_id`, `bank` (its name),
+		`bank_id` and `message`.
 
 	Raises:
 		UnknownObject: the client has no such request.
@@ -461,7 +480,9 @@ def status(
 		raise UnknownObject()
 	item = frappe._dict()
 	if row.item:
-		item = frappe.db.get_value("Bank API Item", row.item, ["item_id", "bank_name", "bank_id"], as_dict=True)
+		item = frappe.db.get_value(
+			"Bank API Item", row.item, ["item_id", "bank_name", "bank_id"], as_dict=True
+		)
 	late = row.status == PENDING and row.expires_at and row.expires_at < site_now()
 	return {
 		"request": row.name,

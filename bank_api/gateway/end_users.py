@@ -1,4 +1,4 @@
-"""End users of client sites: each is a user of its own at the provider, made on the fly and erased on demand."""
+"""End users of client sites: each a user of its own at the provider, made on the fly, erased on demand."""
 
 import hashlib
 import secrets
@@ -43,7 +43,8 @@ def ensure(client: str, provider: str, user: str) -> str:
 	"""The end user's row, with a user at the provider behind it; both are made if missing.
 
 	The row is committed before the provider is asked, so a crash in between is repaired by the next call: the
-	external id is the same, and the connector finds the user that exists. The row's lock makes one of concurrent calls.
+	external id is the same, and the connector finds the user that exists. The row's lock makes one of
+	concurrent calls.
 
 	Args:
 		client: name of the Bank API Client.
@@ -103,7 +104,9 @@ def _insert(client: str, provider: str, user: str) -> None:
 def _register(name: str, provider: str) -> None:
 	"""Make the user at the provider, one caller at a time, and keep its id."""
 	frappe.db.commit()  # the lock has to read what is committed now
-	row = frappe.db.get_value(DOCTYPE, name, ["provider_user_id", "external_user_id"], for_update=True, as_dict=True)
+	row = frappe.db.get_value(
+		DOCTYPE, name, ["provider_user_id", "external_user_id"], for_update=True, as_dict=True
+	)
 	if row and not row.provider_user_id:
 		provider_user_id = providers.connector(provider).create_user(row.external_user_id)
 		frappe.db.set_value(DOCTYPE, name, "provider_user_id", provider_user_id)
@@ -118,7 +121,9 @@ def forget_provider_user(name: str) -> None:
 def is_email(text: str) -> bool:
 	"""Whether a user name looks like an e-mail address; many client sites use it as such."""
 	local, _at, domain = text.partition("@")
-	return bool(local) and "." in domain.strip(".") and "@" not in domain and not any(c.isspace() for c in text)
+	return (
+		bool(local) and "." in domain.strip(".") and "@" not in domain and not any(c.isspace() for c in text)
+	)
 
 
 def erase(end_user: str) -> None:
@@ -143,7 +148,9 @@ def erase(end_user: str) -> None:
 			pass  # gone already is what we want
 	from bank_api.gateway import items
 
-	for item in frappe.get_all("Bank API Item", {"end_user": end_user, "status": ("!=", "Deleted")}, pluck="name"):
+	for item in frappe.get_all(
+		"Bank API Item", {"end_user": end_user, "status": ("!=", "Deleted")}, pluck="name"
+	):
 		items.mark_deleted(item)
 	frappe.db.set_value(DOCTYPE, end_user, {"erased": 1, "provider_user_id": None, "token_expires_at": None})
 	audit.record("End User Erasure Started", client=row.client, doctype=DOCTYPE, name=end_user)

@@ -66,18 +66,9 @@ class ConsentNeeded(GatewayError):
 
 
 class DataNotReady(GatewayError):
-	"""Nothing has been read from the bank yet, so there is no answer: an empty list would be a lie."""
-
-	http_status_code = 409
-
-	def sentence(self) -> str:
-		return _("The bank's data has not been read yet. Call again later.")
-
-
-class DataNotReady(GatewayError):
 	"""Nothing has been read from this bank yet; an empty list would be a lie."""
 
-	http_status_code = 503
+	http_status_code = 409
 
 	def __init__(self, message: str | None = None, *, retry_after: int | None = 60):
 		super().__init__(message, retry_after=retry_after)
@@ -156,8 +147,8 @@ _FROM_PROVIDER: tuple[tuple[type[provider_errors.ProviderError], type[GatewayErr
 def from_provider(error: provider_errors.ProviderError) -> GatewayError:
 	"""The error that a caller of the public API gets to see for a connector's error.
 
-	Where the caller can do something about it, the connector's own sentence is kept. It holds neither secrets nor
-	the provider's text; those stay in the log, with the request id.
+	Where the caller can do something about it, the connector's own sentence is kept. It holds neither secrets
+	nor the provider's text; those stay in the log, with the request id.
 	"""
 	if isinstance(error, provider_errors.RateLimited):
 		return Throttled(retry_after=max(1, math.ceil(error.retry_after)))
@@ -165,7 +156,9 @@ def from_provider(error: provider_errors.ProviderError) -> GatewayError:
 		return NotOffered(_(error.message))
 	if isinstance(error, provider_errors.InvalidRequest):
 		return BadArgument(
-			_("The provider refuses the request: {0} Check the arguments of the call.").format(_(error.message))
+			_("The provider refuses the request: {0} Check the arguments of the call.").format(
+				_(error.message)
+			)
 		)
 	for kind, mapped in _FROM_PROVIDER:
 		if isinstance(error, kind):

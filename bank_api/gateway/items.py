@@ -15,7 +15,17 @@ from bank_api.gateway.errors import UnknownObject
 DOCTYPE = "Bank API Item"
 MAX_ID = 140
 
-_COLUMNS = ["name", "item_id", "client", "provider", "end_user", "bank_id", "bank_name", "status", "user_action"]
+_COLUMNS = [
+	"name",
+	"item_id",
+	"client",
+	"provider",
+	"end_user",
+	"bank_id",
+	"bank_name",
+	"status",
+	"user_action",
+]
 
 
 def provider_id(text: str) -> int | str:
@@ -54,8 +64,10 @@ def find(
 	return rows[0]
 
 
-def details(client: ClientContext, item_id: str | int, user: str | None = None, provider: str | None = None) -> str:
-	"""The provider's resource of an item as last received, its JSON text untouched. Arguments and errors as `find`."""
+def details(
+	client: ClientContext, item_id: str | int, user: str | None = None, provider: str | None = None
+) -> str:
+	"""The provider's resource of an item as last received, JSON text untouched; otherwise as `find`."""
 	payload = frappe.db.get_value(DOCTYPE, find(client, item_id, user, provider).name, "payload")
 	if not payload:
 		raise UnknownObject()
@@ -163,7 +175,9 @@ def apply_state(item: str, state: ItemData) -> bool:
 		mark_deleted(item)
 		return True
 	values = _values(state)
-	row = frappe.db.get_value(DOCTYPE, item, ["client", "status", "bank_name", *values], as_dict=True, for_update=True)
+	row = frappe.db.get_value(
+		DOCTYPE, item, ["client", "status", "bank_name", *values], as_dict=True, for_update=True
+	)
 	if not row or row.status == ItemStatus.DELETED.value:
 		return False
 	changed = {field for field, value in values.items() if _differs(row.get(field), value)}
@@ -172,7 +186,13 @@ def apply_state(item: str, state: ItemData) -> bool:
 	if "authentication_expires_at" in changed:
 		values["expiry_notice"] = 0  # a new consent is warned of anew
 	frappe.db.set_value(DOCTYPE, item, values)
-	visible = changed & {"status", "status_code", "status_code_info", "user_action", "authentication_expires_at"}
+	visible = changed & {
+		"status",
+		"status_code",
+		"status_code_info",
+		"user_action",
+		"authentication_expires_at",
+	}
 	if visible - {"status_code_info", "user_action"} and state.status in (ItemStatus.OK, ItemStatus.WAITING):
 		outcome.complete_repairs(item)
 	if visible:
@@ -214,7 +234,9 @@ def _bank_name(provider: str, bank_id: str | None) -> str | None:
 
 def event_data(item: str) -> dict[str, Any]:
 	"""What a client is told of an item in a webhook: ids and status, no bank data."""
-	row = frappe.db.get_value(DOCTYPE, item, ["item_id", "end_user", "provider", "status", "user_action"], as_dict=True)
+	row = frappe.db.get_value(
+		DOCTYPE, item, ["item_id", "end_user", "provider", "status", "user_action"], as_dict=True
+	)
 	return {
 		"item_id": provider_id(row.item_id),
 		"user": frappe.db.get_value("Bank API End User", row.end_user, "user"),
@@ -229,8 +251,8 @@ def mark_deleted(item: str, at_once: bool = False) -> None:
 
 	Args:
 		item: name of the Bank API Item.
-		at_once: delete its accounts and transactions now (the client asked for it), not after a month during which a
-			reconnection would find them again.
+		at_once: delete its accounts and transactions now (the client asked for it), not after a month during
+			which a reconnection would find them again.
 	"""
 	row = frappe.db.get_value(DOCTYPE, item, ["client", "status"], as_dict=True, for_update=True)
 	if not row or row.status == ItemStatus.DELETED.value:
@@ -287,15 +309,16 @@ def delete(item: str) -> dict[str, Any]:
 def refresh(item: str) -> dict[str, Any]:
 	"""Ask the provider for fresh data from the bank, and sync.
 
-	Where the version of the provider's API has no such call (protocols/bridge.md 0: v3 refreshes by itself, or when
-	the end user passes a link), the gateway's copy is brought up to date with what the provider has.
+	Where the version of the provider's API has no such call (protocols/bridge.md 0: v3 refreshes by itself,
+	or when the end user passes a link), the gateway's copy is brought up to date with what the provider has.
 
 	Args:
 		item: name of the Bank API Item.
 
 	Returns:
-		`item_id`, `status` (`refreshing` if the bank is asked, else `syncing`), `bank_refresh` (`requested` or
-		`not_offered`), `user_action` and `last_refresh` (the bank's last refresh that is known). Committed.
+		`item_id`, `status` (`refreshing` if the bank is asked, else `syncing`), `bank_refresh` (`requested`
+		or `not_offered`), `user_action` and `last_refresh` (the bank's last refresh that is known).
+		Committed.
 
 	Raises:
 		ProviderError: the provider refuses, `ConsentRequired` if the end user has to act first.

@@ -19,7 +19,8 @@ OPEN = (PENDING, RETURNED)
 
 
 def open_request(end_user: str) -> str | None:
-	"""The request that a new item of this end user most probably comes from: the newest connect one still open.
+	"""The request that a new item of this end user most probably comes from: the newest connect one still
+	open.
 
 	If the guess is wrong, the return of that request's own browser puts it right (`connect.finish`).
 	"""
@@ -61,7 +62,9 @@ def complete(request: str, item: str) -> bool:
 	_end(request, COMPLETED, item=item, message=None)
 	adopt_webhook_url(request, item)
 	relay.emit(row.client, "connect.completed", _data(request, COMPLETED, item), item=item)
-	audit.record("Connect Completed", client=row.client, doctype=DOCTYPE, name=request, details={"kind": row.kind})
+	audit.record(
+		"Connect Completed", client=row.client, doctype=DOCTYPE, name=request, details={"kind": row.kind}
+	)
 	return True
 
 

@@ -9,7 +9,9 @@ from bank_api.gateway.locks import exclusive
 
 BATCH = 2000
 LOCK_WAIT_SECONDS = 30
-GRACE_DAYS = 30  # after a deletion on the provider's side, during which a reconnection finds its history again
+GRACE_DAYS = (
+	30  # after a deletion on the provider's side, during which a reconnection finds its history again
+)
 
 ITEM = "Bank API Item"
 ACCOUNT = "Bank API Account"

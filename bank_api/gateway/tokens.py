@@ -29,7 +29,8 @@ def access_token(end_user: str, force: bool = False, stale: Token | None = None)
 	Args:
 		end_user: name of the Bank API End User.
 		force: ask for a new one even if the cached one should still be valid.
-		stale: a token that the provider has just refused; a cached one that differs from it is taken instead of a new one.
+		stale: a token that the provider has just refused; a cached one that differs from it is taken instead
+			of a new one.
 
 	Raises:
 		ProviderError: the provider gives none; `NotFound` if it no longer knows the end user.

@@ -59,7 +59,8 @@ def _finish() -> connect.Outcome:
 
 
 def page_language(preferred: str, accepted: str | None) -> str:
-	"""The language of the page: the client's if it has set one, else the first of the browser's that we speak.
+	"""The language of the page: the client's if it has set one, else the first of the browser's that we
+	speak.
 
 	Args:
 		preferred: language code of the client, or an empty text.
@@ -86,7 +87,7 @@ def _words(status: str) -> tuple[str, str]:
 	if status == "pending":
 		return (
 			_("We are still checking"),
-			_("Your bank has not confirmed the connection yet. You need not wait: your application will be told."),
+			_("Your bank has not confirmed the connection yet. You need not wait for it here."),
 		)
 	if status == "expired":
 		return (
