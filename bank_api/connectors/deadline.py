@@ -67,16 +67,16 @@ class _Response(http.client.HTTPResponse):
 		super().__init__(sock, *args, **kwargs)
 		deadline = getattr(_thread, "deadline", None)
 		if deadline is not None:
-			plain: io.BufferedReader = self.fp  # type: ignore[assignment]
+			plain: io.BufferedReader = self.fp
 			self.fp = io.BufferedReader(_BoundedReader(plain.detach(), sock, deadline))
 
 
 class _Connection(HTTPConnection):
-	response_class = _Response  # type: ignore[assignment]
+	response_class = _Response
 
 
 class _TLSConnection(HTTPSConnection):
-	response_class = _Response  # type: ignore[assignment]
+	response_class = _Response
 
 
 class _Pool(HTTPConnectionPool):
@@ -84,7 +84,7 @@ class _Pool(HTTPConnectionPool):
 
 
 class _TLSPool(HTTPSConnectionPool):
-	ConnectionCls = _TLSConnection  # type: ignore[assignment]
+	ConnectionCls = _TLSConnection
 
 
 POOLS = {"http": _Pool, "https": _TLSPool}
