@@ -663,7 +663,7 @@ def test_a_token_never_goes_to_another_host(wire):
 
 
 def test_a_stored_page_of_another_account_is_refused():
-	with pytest.raises(errors.MalformedResponse):
+	with pytest.raises(errors.InvalidRequest):
 		connector().transactions(TOKEN, "42", None, "after=1&account_id=43")
 
 

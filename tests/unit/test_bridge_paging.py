@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bank_api.connectors.bridge import paging
-from bank_api.connectors.errors import MalformedResponse
+from bank_api.connectors.errors import InvalidRequest, MalformedResponse
 
 BASE = "https://api.bridgeapi.io"
 PATH = "/v3/aggregation/transactions"
@@ -122,9 +122,9 @@ def test_any_cursor_survives(cursor):
 
 
 def test_a_stored_page_is_checked_once_more():
-	with pytest.raises(MalformedResponse):
+	with pytest.raises(InvalidRequest):
 		paging.check_query("after=a&account_id=43", FILTERS)
-	with pytest.raises(MalformedResponse):
+	with pytest.raises(InvalidRequest):
 		paging.check_query("after=a\nb", FILTERS)
 
 

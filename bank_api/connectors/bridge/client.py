@@ -133,6 +133,7 @@ class BridgeClient:
 
 		Raises:
 			MalformedResponse: no list, or a next page that is this one.
+			InvalidRequest: the query is none of this list.
 			ProviderError: the call failed.
 		"""
 		query = paging.encode(filters) if query is None else paging.check_query(query, filters)

@@ -10,7 +10,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from bank_api.connectors.errors import MalformedResponse
+from bank_api.connectors.errors import InvalidRequest, MalformedResponse
 
 _QUERY = re.compile(r"[A-Za-z0-9\-._~!$'()*+,;:@/?%&=\[\]|]{1,4000}\Z", re.ASCII)
 
@@ -53,12 +53,15 @@ def next_query(
 
 
 def check_query(query: str, filters: dict[str, str]) -> str:
-	"""A next page's query that was stored meanwhile, checked once more.
+	"""A next page's query that was kept meanwhile, checked once more.
 
 	Raises:
-		MalformedResponse: it is no query of this list.
+		InvalidRequest: it is no query of this list; an account may have got another id since.
 	"""
-	return _completed(query, filters)
+	try:
+		return _completed(query, filters)
+	except MalformedResponse:
+		raise InvalidRequest("The page asked for is none of this list.") from None
 
 
 def encode(filters: dict[str, str]) -> str:
