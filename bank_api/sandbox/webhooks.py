@@ -1,0 +1,244 @@
+"""Delivery of webhooks in the background: time-outs, retries, a log, and mischief on demand."""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import requests
+
+from bank_api.sandbox.clock import Clock
+from bank_api.sandbox.store import Store
+
+DAY_MS = 86_400_000
+# Exponential back-off over about two days (bridge.md 7.4; the exact delays are unknown, so they are a setting).
+RETRY_SCHEDULE = [5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400]
+
+
+@dataclass
+class Target:
+	"""One webhook as set up in the provider's dashboard."""
+
+	kind: ClassVar[str] = "target"
+	id: int
+	url: str
+	secret: str
+	events: list[str] | None = None
+	version: str = "2025-01-15"
+	app: str = ""
+	previous_secret: str | None = None
+	previous_until: int = 0
+	paused: bool = False
+	enabled: bool = True
+
+	def pk(self) -> int:
+		"""Return the id."""
+		return self.id
+
+	def secrets(self, now: int) -> list[str]:
+		"""Return the secrets that sign at an instant, newest first (two while rotating, bridge.md 7.3)."""
+		if self.previous_secret and now < self.previous_until:
+			return [self.secret, self.previous_secret]
+		return [self.secret]
+
+
+@dataclass
+class Delivery:
+	"""One event on its way to one target."""
+
+	kind: ClassVar[str] = "delivery"
+	id: int
+	target: int
+	type: str
+	body: str
+	created: int
+	due: int
+	status: str = "pending"  # pending, delivered, failed
+	attempts: list[dict[str, Any]] = field(default_factory=list)
+	signature: str | None = None  # a forged one; None signs at sending time
+	source_ip: str | None = None
+
+	def pk(self) -> int:
+		"""Return the id."""
+		return self.id
+
+
+class WebhookSender:
+	"""Keeps deliveries, and one thread a target to send them in order."""
+
+	def __init__(
+		self,
+		clock: Clock,
+		store: Store,
+		lock: Any,
+		sign: Callable[[list[str], bytes], str],
+		header: str,
+		source_ips: tuple[str, ...],
+	) -> None:
+		self.clock, self.store, self.lock = clock, store, lock
+		self.sign, self.header, self.source_ips = sign, header, source_ips
+		self.retry_schedule: list[float] = list(RETRY_SCHEDULE)
+		self.timeout = 10.0
+		self.copies = 1
+		self.shuffle = False
+		self.reverse = False
+		self._wake = threading.Condition(lock)
+		self._threads: dict[int, threading.Thread] = {}
+		self._pending: dict[int, dict[int, Delivery]] = {}
+		self._last = 0
+		self._stopped = False
+
+	def targets(self) -> dict[int, Target]:
+		"""Return the targets by id."""
+		return self.store.table(Target)
+
+	def deliveries(self) -> dict[int, Delivery]:
+		"""Return every delivery by id, oldest first."""
+		return self.store.table(Delivery)
+
+	def add_target(self, target: Target) -> Target:
+		"""Register a target (the dashboard allows ten, bridge.md 7.1)."""
+		self.store.put(target)
+		self.start(target.id)
+		return target
+
+	def start(self, target_id: int) -> None:
+		"""Start the sender of a target, unless it runs."""
+		if target_id in self._threads:
+			return
+		thread = threading.Thread(
+			target=self._loop, args=(target_id,), daemon=True, name=f"webhook-{target_id}"
+		)
+		self._threads[target_id] = thread
+		thread.start()
+
+	def enqueue(
+		self, target: Target, event_type: str, body: str, *, signature: str | None = None, delay_ms: int = 0
+	) -> Delivery:
+		"""Queue one event for one target; the caller holds the lock."""
+		now = self.clock.now()
+		self._last += 1
+		delivery = Delivery(
+			id=self._last,
+			target=target.id,
+			type=event_type,
+			body=body,
+			created=now,
+			due=now + delay_ms,
+			signature=signature,
+		)
+		self.store.put(delivery)
+		self._pending.setdefault(target.id, {})[delivery.id] = delivery
+		self._wake.notify_all()
+		return delivery
+
+	def retry(self, delivery: Delivery) -> None:
+		"""Send a delivery (again) at once; the caller holds the lock."""
+		delivery.status, delivery.due = "pending", self.clock.now()
+		self._pending.setdefault(delivery.target, {})[delivery.id] = delivery
+		self.store.put(delivery)
+		self._wake.notify_all()
+
+	def resume(self) -> None:
+		"""Take over what an earlier process left (after a restart), and start the senders."""
+		for delivery in self.deliveries().values():
+			self._last = max(self._last, delivery.id)
+			if delivery.status == "pending":
+				self._pending.setdefault(delivery.target, {})[delivery.id] = delivery
+		for target_id in self.targets():
+			self.start(target_id)
+
+	def forget(self) -> None:
+		"""Drop every delivery; the caller holds the lock."""
+		for delivery in list(self.deliveries().values()):
+			self.store.drop(delivery)
+		self._pending.clear()
+
+	def pending(self) -> int:
+		"""Return how many deliveries wait; the caller holds the lock."""
+		return sum(len(waiting) for waiting in self._pending.values())
+
+	def wake(self) -> None:
+		"""Look again at what is due (the clock moved, a pause ended)."""
+		with self.lock:
+			self._wake.notify_all()
+
+	def stop(self) -> None:
+		"""End the senders; a delivery under way is left to its time-out."""
+		with self.lock:
+			self._stopped = True
+			self._wake.notify_all()
+
+	def _next(self, target_id: int) -> Delivery | None:
+		now = self.clock.now()
+		waiting = self._pending.get(target_id, {}).values()
+		if not self.shuffle and not self.reverse:
+			return next((delivery for delivery in waiting if delivery.due <= now), None)
+		due = [delivery for delivery in waiting if delivery.due <= now]
+		if not due:
+			return None
+		if self.shuffle:
+			return random.choice(due)
+		return due[-1]
+
+	def _loop(self, target_id: int) -> None:
+		session = requests.Session()
+		session.trust_env = False
+		while True:
+			with self.lock:
+				target = self.targets().get(target_id)
+				while not self._stopped and (
+					target is None or target.paused or self._next(target_id) is None
+				):
+					self._wake.wait(0.25)
+					target = self.targets().get(target_id)
+				if self._stopped:
+					return
+				delivery = self._next(target_id)
+				body = delivery.body.encode()
+				signature = delivery.signature
+				if signature is None:
+					signature = self.sign(target.secrets(self.clock.now()), body)
+				address = delivery.source_ip or random.choice(self.source_ips)
+				url, copies = target.url, self.copies
+			for _ in range(max(1, copies)):
+				attempt = self._post(session, url, body, signature, address)
+			with self.lock:
+				self._settle(delivery, attempt)
+
+	def _post(
+		self, session: requests.Session, url: str, body: bytes, signature: str, address: str
+	) -> dict[str, Any]:
+		headers = {
+			"Content-Type": "application/json",
+			"User-Agent": "Bridge-Sandbox/1.0",
+			"X-Forwarded-For": address,
+		}
+		if signature:
+			headers[self.header] = signature
+		attempt: dict[str, Any] = {"at": self.clock.now(), "signature": signature, "source_ip": address}
+		try:
+			answer = session.post(
+				url, data=body, headers=headers, timeout=self.timeout, allow_redirects=False
+			)
+			attempt.update(status=answer.status_code, excerpt=answer.text[:200])
+		except requests.RequestException as error:
+			attempt.update(status=None, error=f"{type(error).__name__}: {error}"[:200])
+		return attempt
+
+	def _settle(self, delivery: Delivery, attempt: dict[str, Any]) -> None:
+		delivery.attempts.append(attempt)
+		tries = len(delivery.attempts)
+		self._pending.get(delivery.target, {}).pop(delivery.id, None)
+		if attempt["status"] == 200:  # HTTP 200 is the expected answer (bridge.md 7.4)
+			delivery.status = "delivered"
+		elif tries > len(self.retry_schedule):
+			delivery.status = "failed"
+		else:
+			delivery.due = self.clock.now() + int(self.retry_schedule[tries - 1] * 1000)
+			if delivery.id in self.deliveries():
+				self._pending.setdefault(delivery.target, {})[delivery.id] = delivery
+		if delivery.id in self.deliveries():  # a reset may have forgotten it meanwhile
+			self.store.put(delivery)
+			self.store.flush()
