@@ -69,7 +69,9 @@ def check_url(value: str, label: str, *, loopback_http: bool = False) -> SplitRe
 	if parts.scheme == "http" and not (http_allowed() or (loopback_http and _is_local(parts))):
 		frappe.throw(_("{0}: only https addresses are accepted.").format(label))
 	if parts.username is not None or parts.password is not None or parts.fragment:
-		frappe.throw(_("{0}: an address must hold neither a user name, nor a password, nor a fragment.").format(label))
+		frappe.throw(
+			_("{0}: an address must hold neither a user name, nor a password, nor a fragment.").format(label)
+		)
 	return parts
 
 
@@ -84,7 +86,11 @@ def check_origin(value: str, label: str, *, loopback_http: bool = False) -> str:
 def _split(value: str, label: str) -> SplitResult:
 	try:
 		parts = urlsplit(value.strip())
-		usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+		usable = (
+			parts.scheme in ("http", "https")
+			and bool(parts.hostname)
+			and (parts.port is None or parts.port > 0)
+		)
 	except ValueError:
 		usable = False
 	if not usable or any(character.isspace() for character in value.strip()):

@@ -36,6 +36,6 @@ def _count(day: date, today: date) -> int:
 def _received_on(day: date) -> int:
 	"""Names begin with the microsecond of the row's making: a day is a range of the primary key."""
 	low, high = name_bounds(day)
-	return frappe.db.sql(
-		f"select count(*) from `tab{DOCTYPE}` where name >= %s and name < %s", (low, high)
-	)[0][0]
+	return frappe.db.sql(f"select count(*) from `tab{DOCTYPE}` where name >= %s and name < %s", (low, high))[
+		0
+	][0]

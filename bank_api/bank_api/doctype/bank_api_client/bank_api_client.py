@@ -64,7 +64,10 @@ class BankAPIClient(Document):
 			f"SELECT {fields} FROM `tabBank API Client` WHERE name = %s FOR UPDATE", self.name, as_dict=True
 		)[0]
 		self.event_sequence = row.event_sequence
-		self.webhook_failing_since, self.webhook_hold_until = row.webhook_failing_since, row.webhook_hold_until
+		self.webhook_failing_since, self.webhook_hold_until = (
+			row.webhook_failing_since,
+			row.webhook_hold_until,
+		)
 		before = self.get_doc_before_save()
 		if self.webhook_disabled and not row.webhook_disabled:
 			self.webhook_disabled_reason = self.webhook_disabled_reason or _("Disabled by hand.")
@@ -99,7 +102,10 @@ class BankAPIClient(Document):
 		"""Keys are made for this user, so it must never be one that can do more than call the API."""
 		if not self.user:
 			return
-		if self.user in ("Administrator", "Guest") or set(frappe.get_roles(self.user)) - {CLIENT_ROLE, *AUTOMATIC_ROLES}:
+		if self.user in ("Administrator", "Guest") or set(frappe.get_roles(self.user)) - {
+			CLIENT_ROLE,
+			*AUTOMATIC_ROLES,
+		}:
 			frappe.throw(_("The API user must hold no role but Bank API Client."))
 		if frappe.db.exists("Bank API Client", {"user": self.user, "name": ("!=", self.name)}):
 			frappe.throw(_("This API user belongs to another client."))

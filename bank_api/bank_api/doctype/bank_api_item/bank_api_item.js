@@ -43,11 +43,11 @@ function repair_link(frm) {
 			title: __("Link for the End User"),
 			fields: [
 				{ fieldtype: "HTML", fieldname: "note" },
-				{ fieldtype: "Small Text", fieldname: "link", label: __("Link"), read_only: 1 },
+				{ fieldtype: "Small Text", fieldname: "link", label: __("Link for the End User"), read_only: 1 },
 			],
-			primary_action_label: __("Open"),
+			primary_action_label: __("Open Link"),
 			primary_action: () => window.open(message.link, "_blank", "noopener"),
-			secondary_action_label: __("Copy"),
+			secondary_action_label: __("Copy Link"),
 			secondary_action: () => frappe.utils.copy_to_clipboard(message.link),
 		});
 		$(dialog.get_field("note").wrapper).html(

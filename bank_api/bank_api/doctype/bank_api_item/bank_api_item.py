@@ -41,7 +41,9 @@ class BankAPIItem(Document):
 		sync_progress: DF.Data | None
 		sync_requested_at: DF.Datetime | None
 		sync_status: DF.Literal["Idle", "Queued", "Running", "Failed"]
-		user_action: DF.Literal["None", "Wait", "Edit Credentials", "Authenticate", "Visit Bank", "Confirm Pro Accounts", "Delete"]
+		user_action: DF.Literal[
+			"None", "Wait", "Edit Credentials", "Authenticate", "Visit Bank", "Confirm Pro Accounts", "Delete"
+		]
 		webhook_url: DF.SmallText | None
 	# end: auto-generated types
 

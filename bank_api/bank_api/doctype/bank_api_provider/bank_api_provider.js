@@ -39,7 +39,7 @@ function change_secret(frm) {
 				description: __("The secret that the provider shows beside the webhook. The present one stays valid for a day."),
 			},
 		],
-		primary_action_label: __("Change"),
+		primary_action_label: __("Change Webhook Secret"),
 		primary_action({ secret }) {
 			frm.call({ method: "rotate_webhook_secret", doc: frm.doc, args: { secret }, freeze: true }).then(() => {
 				dialog.hide();

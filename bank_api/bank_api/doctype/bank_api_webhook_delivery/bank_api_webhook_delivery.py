@@ -73,4 +73,6 @@ def replay_selected(names: list) -> int:
 def on_doctype_update():
 	frappe.db.add_index("Bank API Webhook Delivery", ["status", "next_attempt_at"], "status_next_attempt")
 	# A client's next deliveries in their order, however many finished ones are kept.
-	frappe.db.add_index("Bank API Webhook Delivery", ["client", "status", "sequence"], "client_status_sequence")
+	frappe.db.add_index(
+		"Bank API Webhook Delivery", ["client", "status", "sequence"], "client_status_sequence"
+	)

@@ -41,7 +41,9 @@ class BankAPIWebhookEvent(Document):
 	@staticmethod
 	def clear_old_logs(days: int = 30) -> None:
 		"""Delete finished events older than so many days; called by Frappe's Log Settings too."""
-		delete_older_than("Bank API Webhook Event", days, {"status": ("in", ("Processed", "Ignored", "Failed"))})
+		delete_older_than(
+			"Bank API Webhook Event", days, {"status": ("in", ("Processed", "Ignored", "Failed"))}
+		)
 
 
 def on_doctype_update():
