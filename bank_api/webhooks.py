@@ -13,8 +13,8 @@ from bank_api.gateway import inbox
 def bridge() -> Response:
 	"""Take in a webhook of Bridge: verify, store, answer; the work is done in the background.
 
-	The address at the provider is `…/api/method/bank_api.webhooks.bridge?provider=<name of the Bank API Provider>`;
-	without `provider`, the only enabled one is meant.
+	The address at the provider is `…/api/method/bank_api.webhooks.bridge?provider=<name of the Bank API
+	Provider>`; without `provider`, the only enabled one is meant.
 
 	Returns:
 		200 if the event is stored, now or before; 400 if it is stale or cannot be read; 401 if nobody we know

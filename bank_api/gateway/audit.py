@@ -1,4 +1,4 @@
-"""The audit log: who did what to whose data, when, and with what outcome. Lines hold identifiers, never secrets.
+"""The audit log: who did what to whose data, when, with what outcome. It holds identifiers, never secrets.
 
 A line about something that happened is written in the same transaction: it stands or falls with it. A line
 about something refused or failed must outlive the rollback that follows, so it waits for the end of the
@@ -140,14 +140,14 @@ def _line(
 
 def _insert(line: tuple) -> None:
 	frappe.db.sql(
-		"""INSERT INTO `tabBank API Log` (name, creation, modified, owner, modified_by, action, client, user, outcome,
-			reference_doctype, reference_name, ip, request_id, details)
+		"""INSERT INTO `tabBank API Log` (name, creation, modified, owner, modified_by, action, client,
+			user, outcome, reference_doctype, reference_name, ip, request_id, details)
 		VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
 		line,
 	)
 
 
 def _insert_for_good(line: tuple) -> None:
-	"""After a rollback the new transaction holds nothing but this line: committing it commits nothing else."""
+	"""After a rollback the new transaction holds this line alone: committing it commits nothing else."""
 	_insert(line)
 	frappe.db.commit()

@@ -1,7 +1,7 @@
 """Acting on stored webhooks: an event says where to look; what is true is read from the provider again.
 
-Events come late, twice, out of order, and about things already deleted (protocols/bridge.md 7.4). None of that
-matters, since nothing but identifiers is taken from them.
+Events come late, twice, out of order, and about things already deleted (protocols/bridge.md 7.4). None of
+that matters, since nothing but identifiers is taken from them.
 """
 
 from dataclasses import dataclass, field
@@ -88,7 +88,8 @@ def _due(limit: int, held: tuple[str, ...]) -> list[frappe._dict]:
 	"""Events to act on, in the order of their arrival, without those of providers that do not answer now."""
 	return frappe.db.sql(
 		"""SELECT name, creation, provider, payload, attempts FROM `tabBank API Webhook Event`
-		WHERE status = 'Received' AND (next_try_at IS NULL OR next_try_at <= %(now)s) AND provider NOT IN %(held)s
+		WHERE status = 'Received' AND (next_try_at IS NULL OR next_try_at <= %(now)s) AND provider NOT IN
+			%(held)s
 		ORDER BY name LIMIT %(limit)s""",
 		{"now": site_now(), "held": (*held, ""), "limit": limit},
 		as_dict=True,
@@ -224,8 +225,10 @@ def _end_user(provider: str, provider_user_id: str) -> frappe._dict | None:
 
 def _settle(name: str, verdict: Verdict) -> None:
 	frappe.db.sql(
-		"""UPDATE `tabBank API Webhook Event` SET status = %(status)s, last_error = %(reason)s, client = %(client)s,
-			item = %(item)s, attempts = attempts + 1, next_try_at = NULL, modified = %(now)s WHERE name = %(name)s""",
+		"""UPDATE `tabBank API Webhook Event` SET status = %(status)s, last_error = %(reason)s,
+			client = %(client)s, item = %(item)s, attempts = attempts + 1, next_try_at = NULL,
+			modified = %(now)s
+		WHERE name = %(name)s""",
 		{
 			"name": name,
 			"status": verdict.status,

@@ -1,4 +1,4 @@
-"""Consents end (after 180 days at most in the EU): clients and managers are told 30, 7 and 1 days ahead, and at the end.
+"""Consents end: clients and managers are told 30, 7 and 1 days ahead, and at the end.
 
 Each notice is sent once for each consent: the item remembers the last one. A renewed consent starts anew.
 """
@@ -25,8 +25,8 @@ _SHOWN = 20
 def notify_due() -> int:
 	"""Daily job: send the notices that are due.
 
-	An item's notice, the event to its client and the managers' notification are one transaction: a kill sends all
-	of them again or none.
+	An item's notice, the event to its client and the managers' notification are one transaction: a kill
+	sends all of them again or none.
 
 	Returns:
 		how many items a notice was sent for.
@@ -56,7 +56,8 @@ def stage_of(expires_at: datetime, now: datetime) -> int:
 
 def _candidates(now: datetime, after: str) -> list[frappe._dict]:
 	return frappe.db.sql(
-		"""SELECT name, client, status, bank_name, authentication_expires_at, IFNULL(expiry_notice, 0) AS expiry_notice
+		"""SELECT name, client, status, bank_name, authentication_expires_at, IFNULL(expiry_notice, 0) AS
+			expiry_notice
 		FROM `tabBank API Item`
 		WHERE status != 'Deleted' AND authentication_expires_at <= %s AND name > %s ORDER BY name LIMIT %s""",
 		(now + timedelta(days=max(NOTICE_DAYS)), after, _BATCH),
@@ -65,7 +66,7 @@ def _candidates(now: datetime, after: str) -> list[frappe._dict]:
 
 
 def _notice(row: frappe._dict, now: datetime) -> int:
-	"""Send an item's notice to its client if it has not been sent; returns its stage, or `NONE` if nothing was due."""
+	"""Tell an item's client, unless it knows; returns the stage told, or `NONE`."""
 	stage = stage_of(row.authentication_expires_at, now)
 	if stage == row.expiry_notice:
 		return NONE

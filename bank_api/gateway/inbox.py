@@ -1,7 +1,7 @@
 """Taking in a provider's webhook: verify the raw bytes, store them once, answer. Nothing is acted upon here.
 
-Bridge signs no timestamp and sends no event id (protocols/bridge.md 7.3), so a replay is recognised by the digest
-of its body, which is unique in the database, and an old body is refused by the instant it carries.
+Bridge signs no timestamp and sends no event id (protocols/bridge.md 7.3), so a replay is recognised by the
+digest of its body, which is unique in the database, and an old body is refused by the instant it carries.
 """
 
 import time
@@ -86,7 +86,8 @@ def receive(connector_key: str, provider: str | None, body: bytes, headers: Mapp
 	if not _timely(event, timedelta(hours=row[2] or DEFAULT_TOLERANCE_HOURS)):
 		return STALE
 	_store(row[0], event, body, text, reception.zone)
-	# Before the answer: the provider forgets the event once it has a 200. Before the wake: the drain must see it.
+	# Before the answer: the provider forgets the event once it has a 200. Before the wake: the drain must
+	# see it.
 	frappe.db.commit()
 	wake.wake(wake.EVENTS)
 	return STORED
@@ -95,7 +96,7 @@ def receive(connector_key: str, provider: str | None, body: bytes, headers: Mapp
 def _provider_row(
 	connector_key: str, provider: str | None
 ) -> tuple[str, datetime, int, datetime | None] | None:
-	"""The enabled provider that is meant: name, modified, tolerance in hours, end of the secret's rotation."""
+	"""The enabled provider that is meant: name, modified, hours of tolerance, end of the rotation."""
 	query = """SELECT name, modified, webhook_tolerance_hours, previous_webhook_secret_until
 		FROM `tabBank API Provider` WHERE connector = %s AND enabled = 1"""
 	if provider:
@@ -106,7 +107,7 @@ def _provider_row(
 
 
 def _reception(row: tuple) -> _Reception | None:
-	"""Connector and secrets of a provider; decrypting them for every webhook would cost more than the webhook."""
+	"""Connector and secrets of a provider; decrypting them each time would cost more than the rest."""
 	name, modified, _tolerance, previous_until = row
 	key = (frappe.local.site, name)
 	# The state of the record, and whether the secret before the rotation still counts.
@@ -139,11 +140,11 @@ def _timely(event: InboundEvent, tolerance: timedelta) -> bool:
 
 
 def _store(provider: str, event: InboundEvent, body: bytes, text: str, zone: ZoneInfo) -> None:
-	"""Insert the event; IGNORE, because an equal body of the same provider is stored already and stays as it is."""
+	"""Insert the event; IGNORE, because an equal body that is stored already stays as it is."""
 	now = utc_now().astimezone(zone).replace(tzinfo=None)
 	frappe.db.sql(
-		"""INSERT IGNORE INTO `tabBank API Webhook Event` (name, creation, modified, owner, modified_by, provider,
-			event_type, digest, event_time, status, attempts, payload)
+		"""INSERT IGNORE INTO `tabBank API Webhook Event` (name, creation, modified, owner, modified_by,
+			provider, event_type, digest, event_time, status, attempts, payload)
 		VALUES (%s, %s, %s, 'Guest', 'Guest', %s, %s, %s, %s, 'Received', 0, %s)""",
 		(
 			row_name(),

@@ -1,4 +1,4 @@
-"""Telling the people who run the gateway: one Notification Log each, by e-mail too if they wish so in Frappe."""
+"""Telling the people who run the gateway: a Notification Log each, which Frappe mails if they wish."""
 
 import frappe
 

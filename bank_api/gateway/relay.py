@@ -1,8 +1,9 @@
-"""Telling clients that something changed: events are stored with the change itself and sent in the background.
+"""Telling clients that something changed: events are stored with the change itself and sent in the
+background.
 
 A webhook is a nudge, never the carrier of truth: the body holds identifiers and a sequence number per client;
-the client pulls (DESIGN.md, What callers rely on). Delivery is at least once; `webhook-id` is the same for every
-attempt. `gateway/delivery.py` sends.
+the client pulls (DESIGN.md, What callers rely on). Delivery is at least once; `webhook-id` is the same for
+every attempt. `gateway/delivery.py` sends.
 """
 
 import json
@@ -49,10 +50,11 @@ def emit(client: str, event_type: str, data: dict[str, Any], item: str | None = 
 	now = site_now()
 	body = {"type": event_type, "timestamp": iso(utc_now()), "data": {**data, "sequence": sequence}}
 	frappe.db.sql(
-		"""INSERT INTO `tabBank API Webhook Delivery` (name, creation, modified, owner, modified_by, client, event_id,
-			event_type, item, sequence, url, status, attempts, next_attempt_at, payload)
-		VALUES (%(name)s, %(now)s, %(now)s, %(user)s, %(user)s, %(client)s, %(event_id)s, %(event_type)s, %(item)s,
-			%(sequence)s, %(url)s, 'Pending', 0, %(now)s, %(payload)s)""",
+		"""INSERT INTO `tabBank API Webhook Delivery` (name, creation, modified, owner, modified_by, client,
+			event_id, event_type, item, sequence, url, status, attempts, next_attempt_at, payload)
+		VALUES (%(name)s, %(now)s, %(now)s, %(user)s, %(user)s, %(client)s,
+			%(event_id)s, %(event_type)s, %(item)s, %(sequence)s, %(url)s, 'Pending', 0, %(now)s,
+			%(payload)s)""",
 		{
 			"name": name,
 			"now": now,
@@ -73,7 +75,8 @@ def emit(client: str, event_type: str, data: dict[str, Any], item: str | None = 
 def _address(client: str, item: str | None) -> str:
 	"""Where events of a client and item go; empty if the client is disabled or wants none."""
 	rows = frappe.db.sql(
-		"""SELECT COALESCE(NULLIF((SELECT webhook_url FROM `tabBank API Item` WHERE name = %s), ''), webhook_url)
+		"""SELECT COALESCE(NULLIF((SELECT webhook_url FROM `tabBank API Item` WHERE name = %s), ''),
+			webhook_url)
 		FROM `tabBank API Client` WHERE name = %s AND enabled = 1 AND webhook_disabled = 0""",
 		(item, client),
 	)
@@ -132,9 +135,7 @@ def ping(client: str) -> str:
 def _require_address(client: str, item: str | None) -> None:
 	if not _address(client, item):
 		raise BadArgument(
-			_(
-				"The client is disabled, its webhooks are disabled, or it has no webhook address. Correct the client first."
-			)
+			_("The client or its webhooks are disabled, or it has no webhook address. Correct it first.")
 		)
 
 

@@ -1,8 +1,8 @@
 """Waking the background drains: one queued job for any number of reasons to run it.
 
-A stock worker forks for every job, which caps at about eight a second (DESIGN.md, Decided). So a flag in Redis
-says that a drain is queued already; the drain takes the flag down before it looks for work. What is to be done
-lives in the database alone: if Redis is down, or loses the job, the minute tick finds it.
+A stock worker forks for every job, which caps at about eight a second (DESIGN.md, Decided). So a flag in
+Redis says that a drain is queued already; the drain takes the flag down before it looks for work. What is
+to be done lives in the database alone: if Redis is down, or loses the job, the minute tick finds it.
 """
 
 import frappe
