@@ -28,6 +28,11 @@ EXCERPT_BYTES = 1024
 _CLOUD_HOST_ADDRESSES = frozenset({ipaddress.ip_address("168.63.129.16")})
 _NAT64_NETWORKS = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+# Special-purpose registries of IANA (RFC 6890 and later), where Python's versions disagree with each other.
+_SPECIAL_NETWORKS = tuple(
+	ipaddress.ip_network(text)
+	for text in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20", "5f00::/16")
+)
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -85,7 +90,7 @@ def is_public(address: str | IPAddress) -> bool:
 			return is_public(embedded)
 		if ip.is_site_local:
 			return False
-	if ip in _CLOUD_HOST_ADDRESSES:
+	if ip in _CLOUD_HOST_ADDRESSES or any(ip in network for network in _SPECIAL_NETWORKS):
 		return False
 	return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 

@@ -26,8 +26,11 @@ MAX_CONNECTIONS = 64
 FLUSH_ROWS = 25
 FLUSH_SECONDS = 0.5
 DRAIN_SECONDS = 120
-LINGER_SECONDS = 7  # a retry due within this time is waited for, rather than left to the minute tick
-ATTEMPT_SECONDS = 15.0  # for the whole of an attempt, however slowly the answer drips
+LINGER_SECONDS = 7  # so long a drain waits, in all, for retries about to come due
+_LINGER_STEP = 0.25
+ATTEMPT_SECONDS = 15.0
+
+# for the whole of an attempt, however slowly the answer drips
 
 
 def drain() -> int:
@@ -58,6 +61,7 @@ class _Drain:
 		self.unwritten: list[tuple[Lane, Outcome]] = []
 		self.written_at = time.monotonic()
 		self.ends_at = time.monotonic() + DRAIN_SECONDS
+		self.patience = LINGER_SECONDS
 		self.slow: set[str] = set()  # clients whose endpoint has cost this drain a time-out already
 		self.attempted = 0
 
@@ -128,11 +132,12 @@ class _Drain:
 
 	def _linger(self) -> bool:
 		"""Wait a moment if a retry is due in a few seconds, as the first one after a failure is."""
-		if time.monotonic() + LINGER_SECONDS >= self.ends_at:
+		if self.patience <= 0 or time.monotonic() + self.patience >= self.ends_at:
 			return False
-		if not delivery_due.due_within(LINGER_SECONDS, leaving_out=self.slow):
+		if not delivery_due.due_within(self.patience, leaving_out=self.slow):
 			return False
-		time.sleep(0.25)
+		time.sleep(_LINGER_STEP)
+		self.patience -= _LINGER_STEP
 		return True
 
 	def _collect(self) -> None:

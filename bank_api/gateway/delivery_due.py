@@ -32,7 +32,7 @@ def due_clients() -> list:
 	)
 
 
-def due_within(seconds: int, leaving_out: set[str]) -> bool:
+def due_within(seconds: float, leaving_out: set[str]) -> bool:
 	"""Whether something comes due in the next seconds, the given clients aside."""
 	return bool(
 		frappe.db.sql(

@@ -1,4 +1,4 @@
-"""The relay with a real database and real sockets: storing, signing, sending, retrying, giving up, replaying."""
+"""The relay with a real database and real sockets: storing, sending, retrying, giving up, replaying."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from scripted_server import ScriptedServer, answer, drip, reset, silence
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from bank_api.crypto.standard_webhooks import new_secret
@@ -18,7 +19,6 @@ from bank_api.gateway import delivery, delivery_lane, delivery_outcome, relay, w
 from bank_api.gateway.clock import iso, site_now, to_site, utc_now
 from bank_api.gateway.errors import BadArgument, UnknownObject
 from bank_api.gateway.ids import row_name
-from scripted_server import ScriptedServer, answer, drip, reset, silence
 
 DELIVERY = "Bank API Webhook Delivery"
 CLIENT = "Bank API Client"
