@@ -99,7 +99,6 @@ class EmbeddedBench(Bench):
 			background_workers=1,
 			server_script_enabled=False,
 			developer_mode=0,
-			disable_async=1,
 		)
 
 	def constraints(self) -> Path:

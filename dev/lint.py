@@ -1,5 +1,6 @@
 """`make lint`: pinned tools in a small environment of their own."""
 
+import subprocess
 from pathlib import Path
 
 from dev.files import digest, locked, write_atomic
@@ -27,14 +28,17 @@ def tools() -> Path:
 
 
 def lint(arguments: list[str]) -> int:
-	"""Run all checks, also after one has failed; 1 if any has."""
-	import subprocess
+	"""Run all checks, also after one has failed; 1 if any has.
 
+	Args:
+		arguments: `--fix` to repair what can be; paths to look at instead of everything.
+	"""
 	python = tools()
 	fix = "--fix" in arguments
+	paths = [word for word in arguments if not word.startswith("-")]
 	checks = [
-		["ruff", "check", *(["--fix"] if fix else []), "."],
-		["ruff", "format", *([] if fix else ["--check"]), "."],
+		["ruff", "check", *(["--fix"] if fix else []), *(paths or ["."])],
+		["ruff", "format", *([] if fix else ["--check"]), *(paths or ["."])],
 		["mypy", *PURE_PACKAGES],
 	]
 	failed = []

@@ -76,6 +76,7 @@ def fresh_site(bench: Bench, site: str, *, scheduler: bool = False) -> str:
 		"developer_mode": 0,
 		"server_script_enabled": False,
 		"mute_emails": 1,
+		"disable_async": 1,
 	}
 	for folder in FOLDERS:
 		(bench.sites_path / site / folder).mkdir(parents=True, exist_ok=True)

@@ -83,8 +83,10 @@ class Stack:
 					bench, site, port=web_port, workers=web_workers, threads=web_threads, log=logs / "web.log"
 				)
 			)
-		for number in range(1, int(worker) + 1):
-			chosen.append(processes.worker(bench, site, number=number, log=logs / f"worker{number}.log"))
+		chosen += [
+			processes.worker(bench, site, number=number, log=logs / f"worker{number}.log")
+			for number in range(1, int(worker) + 1)
+		]
 		if scheduler:
 			chosen.append(processes.scheduler(bench, site, log=logs / "scheduler.log"))
 		self.processes = {process.name: process for process in chosen}
