@@ -101,15 +101,23 @@ def _checked(fn: Callable[..., Any], required: list[str], kwargs: dict[str, Any]
 	for name in required:
 		if kwargs.get(name) in (None, ""):
 			raise BadArgument(_("The argument {0} is missing.").format(name))
-	checked: dict[str, Any] = {}
+	try:
+		return transform_parameter_types(fn, (), dict(kwargs))[1]
+	except TypeError as error:
+		raise BadArgument(
+			_("The argument {0} has the wrong type; see the documentation of this method.").format(
+				_first_of_wrong_type(fn, kwargs)
+			)
+		) from error
+
+
+def _first_of_wrong_type(fn: Callable[..., Any], kwargs: dict[str, Any]) -> str:
 	for name, value in kwargs.items():
 		try:
-			checked.update(transform_parameter_types(fn, (), {name: value})[1])
-		except TypeError as error:
-			raise BadArgument(
-				_("The argument {0} has the wrong type; see the documentation of this method.").format(name)
-			) from error
-	return checked
+			transform_parameter_types(fn, (), {name: value})
+		except TypeError:
+			return name
+	return ", ".join(kwargs)
 
 
 def _log_provider_error(error: ProviderError) -> None:

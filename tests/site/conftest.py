@@ -1,0 +1,114 @@
+"""What site tests share: the simulated provider as a process, and a small world of providers and clients."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PUBLIC_URL = "https://gateway.example"
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+	"""Address of the simulated provider: the one that `$SANDBOX_URL` names, else a process of our own."""
+	if url := os.environ.get("SANDBOX_URL"):
+		yield url
+		return
+	from dev import processes
+
+	folder: Path = tmp_path_factory.mktemp("sandbox")
+	process = processes.sandbox(request.getfixturevalue("bench"), folder, arguments=["--transactions", "40"])
+	process.start()
+	yield f"http://127.0.0.1:{process.port}"
+	process.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_url: str) -> Iterator[Any]:
+	"""The control client of the simulated provider; faults and used-up limits do not outlive a test."""
+	from bank_api.sandbox.client import SandboxControl
+
+	control = SandboxControl(sandbox_url)
+	_calm(control)
+	yield control
+	_calm(control)
+
+
+def _calm(control: Any) -> None:
+	control.clear_faults()
+	control.latency(0)
+	control.reset_limits()
+
+
+@dataclass
+class World:
+	"""One provider and what tests make around it. Its rows have names of their own and are left behind."""
+
+	frappe: Any
+	sandbox: Any
+	provider: str
+
+	def client(self, **values: Any) -> Any:
+		"""A new client site; returns its `ClientContext`."""
+		from bank_api.gateway import clients
+
+		self.frappe.set_user("Administrator")
+		site = f"{uuid.uuid4().hex[:12]}.example"
+		doc = {"doctype": "Bank API Client", "site": site, "client_name": site, "base_url": f"https://{site}"}
+		self.frappe.get_doc(doc | values).insert()
+		self.frappe.db.commit()
+		return clients.context_of(site)
+
+	def sign_in(self, client: Any) -> Any:
+		"""Let this process call as a client; returns its context."""
+		from bank_api.gateway import clients
+
+		self.frappe.set_user("Administrator")
+		if not self.frappe.db.get_value("Bank API Client", client.name, "user"):
+			clients.issue_keys(client.name)
+			self.frappe.db.commit()
+		self.frappe.set_user(self.frappe.db.get_value("Bank API Client", client.name, "user"))
+		return clients.current_client()
+
+	def external_id(self, client: Any, user: str) -> str:
+		"""The sandbox's name of an end user."""
+		filters = {"client": client.name, "provider": self.provider, "user": user}
+		return self.frappe.db.get_value("Bank API End User", filters, "external_user_id")
+
+	def events(self, client: Any) -> list[str]:
+		"""The types of all events for a client, in order."""
+		return self.frappe.get_all(
+			"Bank API Webhook Delivery", {"client": client.name}, pluck="event_type", order_by="sequence asc"
+		)
+
+
+@pytest.fixture(params=["2025-01-15"])
+def world(db: Any, sandbox: Any, request: pytest.FixtureRequest) -> World:
+	"""A provider of its own that speaks to the sandbox; parametrise indirectly for another API version."""
+	name = f"Bridge {uuid.uuid4().hex[:8]}"
+	db.conf.update({"bank_api_allow_http": 1, "throttle_user_limit": 100_000})
+	db.get_doc(
+		{
+			"doctype": "Bank API Provider",
+			"provider_name": name,
+			"connector": "bridge",
+			"api_version": request.param,
+			"api_base_url": sandbox.url,
+			"client_id": "sandbox_id_demo",
+			"client_secret": "sandbox_secret_demo",
+			"webhook_secret": "sandbox_webhook_secret",
+			"account_types": "all",
+			"app_calls_per_5_minutes": 0,
+			"user_calls_per_minute": 0,
+			"token_calls_per_minute": 0,
+		}
+	).insert()
+	# The other tests' providers stay as they are, but a client that lists none must find this one.
+	db.db.sql("update `tabBank API Provider` set enabled = 0 where name != %s", name)
+	db.db.set_single_value("Bank API Settings", "public_url", PUBLIC_URL)
+	db.db.commit()
+	return World(db, sandbox, name)
