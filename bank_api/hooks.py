@@ -35,11 +35,13 @@ _TENANT_DOCTYPES = {
 	"Bank API Log": "log",
 }
 permission_query_conditions = {
-	doctype: f"bank_api.gateway.permissions.query_conditions_{key}" for doctype, key in _TENANT_DOCTYPES.items()
+	doctype: f"bank_api.gateway.permissions.query_conditions_{key}"
+	for doctype, key in _TENANT_DOCTYPES.items()
 }
-has_permission = {doctype: "bank_api.gateway.permissions.has_permission" for doctype in _TENANT_DOCTYPES}
+has_permission = dict.fromkeys(_TENANT_DOCTYPES, "bank_api.gateway.permissions.has_permission")
 
 before_request = ["bank_api.gateway.api.before_request"]
+auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
 
 scheduler_events = {
 	"cron": {

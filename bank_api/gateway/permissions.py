@@ -3,12 +3,22 @@
 The public API does not rest on this: every use case scopes its own queries (DESIGN.md, Rules, Tenancy). These
 hooks close the framework's generic doors by the same rule. `hooks.py` names one query condition for each
 DocType and `has_permission` for all of them.
+
+Not every door asks: `frappe.client.get_count`, for one, counts rows by any filter for whoever is logged in, which is
+an oracle on other clients' data. So the key of a client site opens nothing but this app's own API.
 """
 
 from collections.abc import Callable
 
 import frappe
+from frappe import _
 
+CLIENT_ROLE = "Bank API Client"
+CLIENT_PATHS = tuple(
+	prefix + method
+	for prefix in ("/api/method/", "/api/v1/method/", "/api/v2/method/")
+	for method in ("bank_api.", "frappe.auth.get_logged_user", "frappe.ping", "ping")
+)
 MANAGER_ROLES = frozenset({"System Manager", "Bank API Manager"})
 
 # DocTypes with the owning client's name in this column; those of no client (None) are for managers only.
@@ -39,6 +49,24 @@ def client_of(user: str) -> str | None:
 	if not user or user in ("Guest", "Administrator"):
 		return None
 	return frappe.db.get_value("Bank API Client", {"user": user, "enabled": 1}, "name")
+
+
+def confine_clients() -> None:
+	"""Hook `auth_hooks`: refuse a client's key everywhere but at this app's API.
+
+	Raises:
+		frappe.PermissionError: the request is for something else.
+	"""
+	user = frappe.session.user
+	if not user or user in ("Guest", "Administrator"):
+		return
+	# `cmd` names another method than the path does, and the framework follows it.
+	if frappe.request.path.startswith(CLIENT_PATHS) and not frappe.form_dict.get("cmd"):
+		return
+	if CLIENT_ROLE in frappe.get_roles(user):
+		frappe.throw(
+			_("The key of a client site opens the methods of Bank API only."), frappe.PermissionError
+		)
 
 
 def has_permission(
