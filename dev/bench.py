@@ -221,10 +221,15 @@ class Bench:
 			assets.symlink_to(link / APP / "public")
 
 	def _pip_install_app(self, link: Path) -> None:
-		log = self.logs / "pip.log"
-		constraints = self.constraints()
-		pip_install(self.python, "-c", constraints, "flit_core>=3.4", *app_requirements(), log=log)
+		log, begun = self.logs / "pip.log", self.work / "app.begun"
+		# A pip that was killed may leave packages that look complete: on our own bench they are laid anew.
+		again = ["--force-reinstall"] if self.embedded_bench and begun.exists() else []
+		write_atomic(begun, "")
+		pip_install(
+			self.python, *again, "-c", self.constraints(), "flit_core>=3.4", *app_requirements(), log=log
+		)
 		pip_install(self.python, "--no-deps", "--no-build-isolation", "-e", link, log=log)
+		begun.unlink()
 
 	def framework_digest(self) -> str:
 		"""Changes when the framework does."""

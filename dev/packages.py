@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -95,13 +96,21 @@ def base_python() -> str:
 
 
 def make_environment(target: Path, python: str, log: Path) -> None:
-	"""A virtual environment with pip; an unfinished one is made anew."""
-	shutil.rmtree(target, ignore_errors=True)
+	"""A virtual environment with pip, as a link to a folder with a new name.
+
+	An earlier attempt that was killed may have left a helper process that still writes to its own folder.
+	"""
 	probe = subprocess.run([python, "-c", "import venv, ensurepip"], capture_output=True)
 	if probe.returncode:
 		version = output_of([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
 		apt_install([f"python{version}-venv"], log)
-	run([python, "-m", "venv", target], log=log)
+	for leftover in target.parent.glob(f"{target.name}-*"):
+		leftover.unlink() if leftover.is_symlink() else shutil.rmtree(leftover, ignore_errors=True)
+	folder = target.with_name(f"{target.name}-{secrets.token_hex(4)}")
+	run([python, "-m", "venv", folder], log=log)
+	link = folder.with_suffix(".link")
+	link.symlink_to(folder.name)
+	os.replace(link, target)
 
 
 def pip_install(python: Path, *arguments: str | Path, log: Path) -> None:

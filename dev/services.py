@@ -206,8 +206,10 @@ class MariaDB(Service):
 		if self.data.exists():
 			return
 		install = need_program("mariadb-server", "mariadb-install-db", "mysql_install_db")
-		temporary = self.data.with_name(self.data.name + ".new")
-		shutil.rmtree(temporary, ignore_errors=True)
+		for leftover in self.data.parent.glob(f"{self.data.name}.new-*"):
+			shutil.rmtree(leftover, ignore_errors=True)
+		# A new name each time: a helper of an attempt that was killed may still write to the old one.
+		temporary = self.data.with_name(f"{self.data.name}.new-{secrets.token_hex(4)}")
 		options = [f"--user={_user_name()}", "--auth-root-authentication-method=normal", "--skip-test-db"]
 		run([install, "--no-defaults", *options, f"--datadir={temporary}"], log=log)
 		os.replace(temporary, self.data)
