@@ -40,7 +40,6 @@ class AccountMatches(NamedTuple):
 	taken_over: set[str]
 
 
-
 def match_accounts(incoming: Iterable[AccountData], stored: Iterable[StoredAccount]) -> AccountMatches:
 	"""Find the stored row of each incoming account.
 
@@ -99,9 +98,7 @@ def _pair_unique(
 	reaches_elsewhere: bool,
 ) -> None:
 	"""Pair what has the same key, where exactly one of each side has it. Two IBANs that differ never pair."""
-	candidates = [
-		row for row in free.values() if reaches_elsewhere or (row.same_bank and not row.elsewhere)
-	]
+	candidates = [row for row in free.values() if reaches_elsewhere or (row.same_bank and not row.elsewhere)]
 	ours, theirs = _grouped(open_accounts.values(), key), _grouped(candidates, key)
 	for value, accounts in ours.items():
 		matching = theirs.get(value, [])

@@ -142,7 +142,9 @@ class AccountPass:
 		return Counts()
 
 	def _done(self) -> dict[str, Any]:
-		minutes = cint(frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_overlap_minutes"))
+		minutes = cint(
+			frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_overlap_minutes")
+		)
 		return {
 			"sync_page": None,
 			"sync_started": None,

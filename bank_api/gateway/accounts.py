@@ -152,7 +152,10 @@ def _close_missing(owner: Owner, incoming: list[AccountData]) -> bool:
 	"""Mark the accounts that this connection no longer lists; their history stays."""
 	listed = {data.provider_account_id for data in incoming}
 	rows = frappe.get_all(
-		DOCTYPE, {"item": owner.item, "status": ["!=", CLOSED]}, ["name", "provider_account_id"], order_by=None
+		DOCTYPE,
+		{"item": owner.item, "status": ["!=", CLOSED]},
+		["name", "provider_account_id"],
+		order_by=None,
 	)
 	missing = [row.name for row in rows if row.provider_account_id not in listed]
 	for name in missing:

@@ -286,7 +286,9 @@ def _unmatched(matches: list[Match]) -> list[tuple[int, Match]]:
 	]
 
 
-def _take(matches: list[Match], place: int, row: StoredTransaction, free: dict[str, StoredTransaction]) -> None:
+def _take(
+	matches: list[Match], place: int, row: StoredTransaction, free: dict[str, StoredTransaction]
+) -> None:
 	matches[place] = matches[place]._replace(row=row)
 	free.pop(row.name, None)
 
@@ -300,4 +302,6 @@ def _is_replaced(match: Match, replaced: set[str]) -> bool:
 
 
 def _likeness(row: StoredTransaction, data: TransactionData) -> float:
-	return SequenceMatcher(None, normal_text(row.original_description), normal_text(data.original_description)).ratio()
+	return SequenceMatcher(
+		None, normal_text(row.original_description), normal_text(data.original_description)
+	).ratio()

@@ -43,4 +43,3 @@ def _recover_killed() -> None:
 				update_modified=False,
 			)
 	frappe.db.commit()
-

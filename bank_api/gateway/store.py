@@ -175,7 +175,8 @@ def _known(account: str, page: list[tuple[str, TransactionData]]) -> dict[str, S
 	if not keys:
 		return {}
 	rows = frappe.db.sql(
-		f"SELECT {_STORED_COLUMNS} FROM {_TABLE} WHERE account = %s AND identity IN %s", (account, tuple(keys))
+		f"SELECT {_STORED_COLUMNS} FROM {_TABLE} WHERE account = %s AND identity IN %s",
+		(account, tuple(keys)),
 	)
 	return {row[1]: StoredTransaction(*row) for row in rows}
 
@@ -183,7 +184,8 @@ def _known(account: str, page: list[tuple[str, TransactionData]]) -> dict[str, S
 def _has_reused_ids(account: str) -> bool:
 	return bool(
 		frappe.db.sql(
-			f"SELECT 1 FROM {_TABLE} WHERE account = %s AND identity >= 'r:' AND identity < 'r;' LIMIT 1", account
+			f"SELECT 1 FROM {_TABLE} WHERE account = %s AND identity >= 'r:' AND identity < 'r;' LIMIT 1",
+			account,
 		)
 	)
 
@@ -193,9 +195,7 @@ def _candidates(
 ) -> list[StoredTransaction]:
 	"""Stored rows which a transaction with an unknown key may turn out to be."""
 	days = [
-		data.date
-		for key, data in page
-		if key not in known and data.status is not TransactionStatus.DELETED
+		data.date for key, data in page if key not in known and data.status is not TransactionStatus.DELETED
 	]
 	if not days:
 		return []
@@ -260,13 +260,17 @@ def _insert(feed: Feed, matches: list[Match]) -> None:
 	)
 	columns = ("name", *_CONTENT_COLUMNS, *_OWNING_COLUMNS, *_FRAME_COLUMNS)
 	constant_text = ", ".join(frappe.db.escape(str(value), percent=False) for value in constants)
-	row_text = "(" + ", ".join(["%s"] * (1 + len(_CONTENT_COLUMNS))) + ", " + constant_text.replace("%", "%%") + ")"
+	row_text = (
+		"(" + ", ".join(["%s"] * (1 + len(_CONTENT_COLUMNS))) + ", " + constant_text.replace("%", "%%") + ")"
+	)
 	values: list[Any] = []
 	for place, (name, match) in enumerate(zip(row_names(len(matches)), matches, strict=True)):
 		values.append(name)
 		values.extend(_content(feed, match, stamp + place))
 	column_text = ", ".join(f"`{column}`" for column in columns)
-	frappe.db.sql(f"INSERT INTO {_TABLE} ({column_text}) VALUES " + ", ".join([row_text] * len(matches)), values)
+	frappe.db.sql(
+		f"INSERT INTO {_TABLE} ({column_text}) VALUES " + ", ".join([row_text] * len(matches)), values
+	)
 
 
 def _update(feed: Feed, matches: list[Match]) -> None:
@@ -339,4 +343,3 @@ def _next_stamp(feed: Feed, count: int) -> int:
 	stamp = max(time.time_ns() // 1000, feed.last_stamp + 1)
 	feed.last_stamp = stamp + count - 1
 	return stamp
-

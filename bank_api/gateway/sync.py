@@ -21,7 +21,8 @@ def request(item: str, reason: str) -> None:
 	"""
 	now = site_now()
 	frappe.db.sql(
-		"UPDATE `tabBank API Item` SET sync_requested_at = %s, next_try_at = %s WHERE name = %s", (now, now, item)
+		"UPDATE `tabBank API Item` SET sync_requested_at = %s, next_try_at = %s WHERE name = %s",
+		(now, now, item),
 	)
 	frappe.db.sql(
 		"""UPDATE `tabBank API Item` SET queued_until = %s,

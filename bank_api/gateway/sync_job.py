@@ -109,7 +109,9 @@ class ItemSync:
 		owner = Owner(self.row.name, self.row.end_user, self.row.client, self.row.provider, state.bank_id)
 		stored = store_accounts(owner, listed)
 		if stored.changed:
-			relay.emit(self.row.client, "accounts.updated", items.event_data(self.row.name), item=self.row.name)
+			relay.emit(
+				self.row.client, "accounts.updated", items.event_data(self.row.name), item=self.row.name
+			)
 		frappe.db.commit()
 		for place, (account, data) in enumerate(stored.open_accounts.items(), 1):
 			label = f"{place}/{len(stored.open_accounts)} {data.name}"
