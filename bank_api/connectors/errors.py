@@ -1,5 +1,12 @@
 """What can go wrong when speaking to a provider: one small, closed family of exceptions."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
 
 class ProviderError(Exception):
 	"""A provider could not or would not answer.
@@ -109,3 +116,23 @@ class MalformedResponse(ProviderError):
 	"""The provider's answer cannot be understood; nothing of it may be used."""
 
 	code = "malformed_response"
+
+
+def sealed(method: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+	"""Let a `ProviderError` leave a connector without the frames below the decorated method.
+
+	Their local variables hold tokens and bank data, and an error report shows local variables. What a reader
+	of the report needs is in the error itself: the message, the status, the provider's code and the id of the
+	call.
+	"""
+
+	@wraps(method)
+	def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+		try:
+			return method(*args, **kwargs)
+		except ProviderError as error:
+			failure = error.with_traceback(None)
+		failure.__context__ = None
+		raise failure
+
+	return call

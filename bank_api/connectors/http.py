@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -50,7 +50,7 @@ _RETRY_AFTER_CAP = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-	"""One call to a provider.
+	"""One call to a provider. Its repr may end up in an error report, so what is private stays out of it.
 
 	Attributes:
 		method: HTTP method.
@@ -66,9 +66,9 @@ class Call:
 	method: str
 	path: str
 	template: str
-	query: str = ""
-	headers: Mapping[str, str] | None = None
-	body: str | None = None
+	query: str = field(default="", repr=False)
+	headers: Mapping[str, str] | None = field(default=None, repr=False)
+	body: str | None = field(default=None, repr=False)
 	idempotent: bool | None = None
 	before_attempt: Callable[[], None] | None = None
 
@@ -83,8 +83,8 @@ class Answer:
 	"""What a provider answered, whatever the status."""
 
 	status: int
-	headers: Mapping[str, str]
-	body: bytes
+	headers: Mapping[str, str] = field(repr=False)
+	body: bytes = field(repr=False)
 	request_id: str
 
 	def text(self) -> str:
@@ -149,7 +149,8 @@ class Http:
 			label: names the provider in log lines.
 			connect_timeout: seconds to establish a connection.
 			read_timeout: seconds of silence while waiting for the next bytes.
-			call_timeout: seconds that a whole call may take, with its body, retries and waits.
+			call_timeout: seconds that a whole call may take, with its body, retries and the waits before
+				them.
 			max_response_bytes: larger answers are refused.
 			max_attempts: how often a harmless call is sent at most.
 			ca_bundle: PEM text of certificate authorities to trust besides the public ones.
@@ -186,7 +187,10 @@ class Http:
 		while True:
 			attempt += 1
 			if call.before_attempt:
+				# Waiting for a slot is our own doing and not part of the provider's time.
+				asked = time.monotonic()
 				call.before_attempt()
+				end += time.monotonic() - asked
 			answer: Answer | None = None
 			failure: ProviderError | None = None
 			try:
@@ -252,7 +256,8 @@ class Http:
 
 	def _exchange(self, call: Call, request_id: str, end: float) -> Answer:
 		"""One request and its whole answer, as an `Answer` or a `ProviderError`."""
-		# `from None` throughout: the causes of these errors hold the request with its headers.
+		# Nothing else may leave, and `from None` throughout: the frames and causes of the libraries' errors
+		# hold the request with its headers, and an error report shows local variables.
 		try:
 			with deadline.Deadline(end):
 				response = self._connected().send(
@@ -265,6 +270,8 @@ class Http:
 					body = self._read(response, request_id)
 				finally:
 					response.close()
+		except ProviderError:
+			raise
 		except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
 			raise ProviderTimeout("The provider did not answer in time.", request_id=request_id) from None
 		except (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError):
@@ -290,6 +297,11 @@ class Http:
 		except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError):
 			raise ProviderUnavailable(
 				"The connection to the provider failed or broke.", request_id=request_id
+			) from None
+		except Exception as error:
+			logger.error("%s in the HTTP library, request %s", type(error).__name__, request_id)
+			raise ProviderUnavailable(
+				"The call to the provider failed in an unforeseen way.", request_id=request_id
 			) from None
 		return Answer(response.status_code, response.headers, body, request_id)
 

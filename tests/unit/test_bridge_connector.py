@@ -926,3 +926,38 @@ def test_nothing_of_a_connector_shows_its_secret():
 	for thing in (made, made.config, made._client, made._client.http, TOKEN, Secret("sec-456")):
 		assert "sec-456" not in repr(thing) + str(thing)
 		assert "tok-abc" not in repr(thing)
+
+
+def test_an_errors_traceback_holds_neither_tokens_nor_bank_data(wire):
+	wire.get(transactions_url(V3), body='{"resources":[{"amount":"Marie"}', content_type="application/json")
+	wire.post(
+		f"{DATA[V3]}/authorization/token", body='{"access_token":"tok-new"', content_type="application/json"
+	)
+	wire.get(f"{DATA[V3]}/items/7", json={}, status=401)
+	made = connector()
+	for call in (
+		lambda: made.transactions(TOKEN, "42", None, None),
+		lambda: made.new_token("ba-1"),
+		lambda: made.item(TOKEN, "7"),
+	):
+		with pytest.raises(errors.ProviderError) as caught:
+			call()
+		report, error = "", caught.value
+		while error is not None:
+			trace = error.__traceback__
+			while trace is not None:
+				if trace.tb_frame.f_code.co_filename != __file__:
+					report += repr(trace.tb_frame.f_locals)
+				trace = trace.tb_next
+			error = error.__cause__ or error.__context__
+		assert report
+		assert not [word for word in (*PRIVATE, "Marie", "tok-new") if word in report]
+
+
+def test_an_unforeseen_error_of_the_library_is_one_of_ours(wire):
+	wire.get(f"{DATA[V3]}/items/7", body=RuntimeError("tok-abc"))
+	wire.get(f"{DATA[V3]}/items/7", body=RuntimeError("tok-abc"))
+	wire.get(f"{DATA[V3]}/items/7", body=RuntimeError("tok-abc"))
+	with pytest.raises(errors.ProviderUnavailable) as caught:
+		connector().item(TOKEN, "7")
+	assert "tok-abc" not in caught.value.message

@@ -534,3 +534,16 @@ def test_errors_carry_no_cause_that_holds_the_request():
 	assert caught.value.__cause__ is None
 	assert caught.value.__suppress_context__
 	assert caught.value.request_id
+
+
+def test_waiting_for_a_slot_does_not_use_up_the_calls_time():
+	with ScriptedServer(answer()) as server:
+		call = Call("GET", "/", "/", before_attempt=lambda: time.sleep(0.6))
+		assert http_to(server, call_timeout=0.5).send(call).status == 200
+
+
+def test_what_is_private_stays_out_of_reprs():
+	call = Call("GET", "/", "/", query="iban=1", headers={"Client-Secret": "sec-456"}, body="Marie")
+	shown = repr(call) + repr(Answer(200, {"Set-Cookie": "sec-456"}, b"Marie iban=1", "r-1"))
+	assert "r-1" in shown
+	assert not [word for word in ("sec-456", "Marie", "iban=1") if word in shown]

@@ -12,7 +12,14 @@ from bank_api.connectors.bridge import links, mapping, webhooks
 from bank_api.connectors.bridge.client import BridgeClient, segment
 from bank_api.connectors.bridge.settings import read_settings
 from bank_api.connectors.bridge.versions import version_named
-from bank_api.connectors.errors import AlreadyExists, InvalidRequest, MalformedResponse, NotFound, Unsupported
+from bank_api.connectors.errors import (
+	AlreadyExists,
+	InvalidRequest,
+	MalformedResponse,
+	NotFound,
+	Unsupported,
+	sealed,
+)
 from bank_api.connectors.model import (
 	AccountData,
 	InboundEvent,
@@ -42,6 +49,7 @@ class BridgeConnector:
 
 	# Users and tokens (bridge.md, 1)
 
+	@sealed
 	def create_user(self, external_user_id: str) -> str:
 		"""See `Connector.create_user`. Repeating does no harm: the second call finds the first one's user."""
 		body = {"external_user_id": _external_id(external_user_id)}
@@ -52,6 +60,7 @@ class BridgeConnector:
 			return self.new_token(external_user_id).provider_user_id
 		return mapping.identifier(user.get("uuid"))
 
+	@sealed
 	def delete_user(self, provider_user_id: str) -> None:
 		"""See `Connector.delete_user`."""
 		ids = {"user": provider_user_id}
@@ -64,6 +73,7 @@ class BridgeConnector:
 			else:
 				self._client.call("DELETE", f"{self._data}/users/{{user}}", ids=ids)
 
+	@sealed
 	def new_token(self, external_user_id: str) -> Token:
 		"""See `Connector.new_token`.
 
@@ -98,21 +108,25 @@ class BridgeConnector:
 
 	# The end user's steps (bridge.md, 2)
 
+	@sealed
 	def link(self, token: Token, request: LinkRequest) -> Link:
 		"""See `Connector.link`."""
 		return links.create(self._client, token, request)
 
+	@sealed
 	def parse_return(self, query: Mapping[str, str]) -> LinkReturn:
 		"""See `Connector.parse_return`."""
 		return links.read_return(query)
 
 	# Items (bridge.md, 3)
 
+	@sealed
 	def items(self, token: Token) -> list[ItemData]:
 		"""See `Connector.items`."""
 		rows, _ = self._client.whole_list(f"{self._data}/items", {}, token)
 		return [self._item(row, payload) for row, payload in rows]
 
+	@sealed
 	def item(self, token: Token, provider_item_id: str, language: str = "en") -> ItemData:
 		"""See `Connector.item`."""
 		row, payload = self._client.object(
@@ -130,6 +144,7 @@ class BridgeConnector:
 	def _item(self, row: dict[str, Any], payload: str) -> ItemData:
 		return mapping.item(row, payload, self._version.has_pro_confirmation)
 
+	@sealed
 	def refresh_item(self, token: Token, provider_item_id: str) -> None:
 		"""See `Connector.refresh_item`."""
 		if not self._version.has_refresh:
@@ -145,6 +160,7 @@ class BridgeConnector:
 			body={},
 		)
 
+	@sealed
 	def delete_item(self, token: Token, provider_item_id: str) -> None:
 		"""See `Connector.delete_item`."""
 		with contextlib.suppress(NotFound):
@@ -154,6 +170,7 @@ class BridgeConnector:
 
 	# Accounts and transactions (bridge.md, 4 and 5)
 
+	@sealed
 	def accounts(self, token: Token, provider_item_id: str) -> list[AccountData]:
 		"""See `Connector.accounts`."""
 		filters = {"item_id": segment(provider_item_id)}
@@ -163,6 +180,7 @@ class BridgeConnector:
 			raise MalformedResponse("The provider sent an account of another item.")
 		return accounts
 
+	@sealed
 	def transactions(
 		self, token: Token, provider_account_id: str, since: str | None, page: str | None
 	) -> TransactionPage:
@@ -183,6 +201,7 @@ class BridgeConnector:
 
 	# Banks and categories (bridge.md, 6): public data, no end user's token
 
+	@sealed
 	def bank(self, bank_id: str, language: str = "en") -> str:
 		"""See `Connector.bank`."""
 		_, text = self._client.object(
@@ -190,6 +209,7 @@ class BridgeConnector:
 		)
 		return text
 
+	@sealed
 	def bank_name(self, bank_id: str) -> str:
 		"""See `Connector.bank_name`."""
 		name = mapping.text(verbatim.parse_object(self.bank(bank_id)).get("name"))
@@ -197,6 +217,7 @@ class BridgeConnector:
 			raise MalformedResponse("The provider's answer lacks the name of the bank.")
 		return name
 
+	@sealed
 	def category(self, category_id: str, language: str = "en") -> str:
 		"""See `Connector.category`."""
 		value, text = self._client.object(
@@ -213,6 +234,7 @@ class BridgeConnector:
 			return wrapped[0][1]
 		return text
 
+	@sealed
 	def categories(self, language: str = "en") -> str:
 		"""See `Connector.categories`. If there are several pages, their resources are joined into one
 		answer."""
@@ -223,14 +245,17 @@ class BridgeConnector:
 
 	# Webhooks (bridge.md, 7)
 
+	@sealed
 	def verify_webhook(self, body: bytes, headers: Mapping[str, str], secrets: Sequence[Secret]) -> bool:
 		"""See `Connector.verify_webhook`."""
 		return webhooks.verify(body, headers, secrets)
 
+	@sealed
 	def parse_webhook(self, body: bytes) -> InboundEvent:
 		"""See `Connector.parse_webhook`."""
 		return webhooks.parse(body)
 
+	@sealed
 	def tombstone(self, payload: str, provider_transaction_id: str) -> str:
 		"""See `Connector.tombstone`. All but the id and the flag stays as received, amounts to the
 		character."""
