@@ -4,12 +4,12 @@ import frappe
 
 from bank_api.install import ROLES
 
-OURS = ("like", "Bank API %")
+OURS = ("like", "Bank API%")
 # Where the framework keeps records about documents of any DocType, and in which column.
 REFERENCES = {
 	"Activity Log": "reference_doctype",
 	"Comment": "reference_doctype",
-	"Deleted Document": "deleted_doctype",
+	"Deleted Document": "deleted_name",
 	"DocShare": "share_doctype",
 	"List View Settings": "name",
 	"Logs To Clear": "ref_doctype",
@@ -43,6 +43,10 @@ def _delete_users() -> None:
 		roles = frappe.get_all("Has Role", {"parent": user, "parenttype": "User"}, pluck="role")
 		if set(roles) <= {"Bank API Client", "Desk User"}:
 			frappe.delete_doc("User", user, force=True, ignore_permissions=True, delete_permanently=True)
+			frappe.db.delete("DefaultValue", {"parent": user})
+			frappe.db.delete("Version", {"ref_doctype": "User", "docname": user})
+			frappe.db.delete("Comment", {"reference_doctype": "User", "reference_name": user})
+			frappe.db.delete("__Auth", {"doctype": "User", "name": user})
 
 
 def _delete_roles() -> None:

@@ -24,7 +24,7 @@ INDEXED = {
 	"Bank API Account": [("end_user",), ("item",)],
 	"Bank API Transaction": [("account", "change_stamp"), ("account", "date")],
 	"Bank API Webhook Event": [("status", "next_try_at")],
-	"Bank API Webhook Delivery": [("status", "next_attempt_at"), ("client", "sequence")],
+	"Bank API Webhook Delivery": [("status", "next_attempt_at"), ("client", "status", "sequence")],
 	"Bank API Connect Request": [("status", "expires_at"), ("end_user",)],
 }
 SECRETS = {
@@ -48,9 +48,7 @@ def our_doctypes(db) -> list[str]:
 
 def new_provider(db, **values):
 	doc = db.new_doc("Bank API Provider")
-	doc.update(
-		{"provider_name": f"P {row_name()}", "client_id": "id", "client_secret": "secret"} | values
-	)
+	doc.update({"provider_name": f"P {row_name()}", "client_id": "id", "client_secret": "secret"} | values)
 	return doc
 
 
@@ -91,7 +89,9 @@ def test_secrets_are_password_fields(db, doctype):
 def test_a_second_row_with_the_same_key_is_refused_by_the_database(db):
 	values = {"user": "u", "client": "c", "provider": "p"}
 	for name in (row_name(), row_name()):
-		statement = "insert into `tabBank API End User` (name, client, provider, user) values (%s, 'c', 'p', 'u')"
+		statement = (
+			"insert into `tabBank API End User` (name, client, provider, user) values (%s, 'c', 'p', 'u')"
+		)
 		if db.db.exists("Bank API End User", values):
 			with pytest.raises(Exception, match="Duplicate entry"):
 				db.db.sql(statement, (name,))
@@ -130,7 +130,10 @@ def test_a_base_url_is_scheme_and_host(strict, url):
 
 
 def test_a_base_url_is_kept_without_a_slash(strict):
-	assert new_provider(strict, api_base_url="https://API.example.com/").insert().api_base_url == "https://api.example.com"
+	assert (
+		new_provider(strict, api_base_url="https://API.example.com/").insert().api_base_url
+		== "https://api.example.com"
+	)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,9 @@ def test_secrets_are_not_in_the_table(db, doctype):
 		assert clear == 0
 
 
-@pytest.mark.parametrize("site", ["", "UPPER.example.com", "a b", "-a", "a-", "a/b", "à.example.com", "x" * 141])
+@pytest.mark.parametrize(
+	"site", ["", "UPPER.example.com", "a b", "-a", "a-", "a/b", "à.example.com", "x" * 141]
+)
 def test_a_site_key_is_plain(db, site):
 	with pytest.raises(db.ValidationError):
 		new_client(db, site=site).insert()
@@ -217,7 +222,9 @@ def test_a_clients_addresses_are_https(strict, field, value):
 
 
 def test_origins_are_tidied(strict):
-	client = new_client(strict, allowed_origins=" https://A.example.com/ \n\nhttps://a.example.com\nhttps://b.example.com").insert()
+	client = new_client(
+		strict, allowed_origins=" https://A.example.com/ \n\nhttps://a.example.com\nhttps://b.example.com"
+	).insert()
 	assert client.allowed_origins == "https://a.example.com\nhttps://b.example.com"
 
 
@@ -249,7 +256,9 @@ def test_two_clients_never_share_a_user(db):
 		new_client(db, user=first.user).insert()
 
 
-@pytest.mark.parametrize("url", ["http://bank.example.com", "https://bank.example.com/path", "bank.example.com"])
+@pytest.mark.parametrize(
+	"url", ["http://bank.example.com", "https://bank.example.com/path", "bank.example.com"]
+)
 def test_the_public_url_is_https_without_a_path(strict, url):
 	settings = strict.get_doc("Bank API Settings")
 	settings.public_url = url
@@ -291,7 +300,10 @@ def test_retention_deletes_old_lines_only(db, line):
 	from bank_api.gateway import retention
 
 	old = first_name(utc_now() - timedelta(days=400)) + "000000000"
-	db.db.sql("insert into `tabBank API Log` (name, creation, modified, action) values (%s, now(), now(), 'Old')", (old,))
+	db.db.sql(
+		"insert into `tabBank API Log` (name, creation, modified, action) values (%s, now(), now(), 'Old')",
+		(old,),
+	)
 	settings = db.get_doc("Bank API Settings")
 	settings.log_retention_days = 365
 	settings.save()
@@ -345,7 +357,7 @@ def test_only_managers_press_buttons(db):
 
 
 def test_a_manager_reads_all_and_writes_the_set_up_only(db):
-	user = db.get_doc({"doctype": "User", "email": f"{row_name()}@example.com", "first_name": "Manager"})
+	user = db.get_doc({"doctype": "User", "email": f"{row_name()}@example.com", "first_name": "Manager", "send_welcome_email": 0})
 	user.append("roles", {"role": "Bank API Manager"})
 	user.insert(ignore_permissions=True)
 	db.set_user(user.name)

@@ -1,0 +1,303 @@
+"""A browser on the desk of a running stack: what an admin sees, with every script error a failure."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from bank_api.sandbox.client import SandboxControl
+from dev.seed import CLIENT_ID, CLIENT_SECRET, WEBHOOK_SECRET
+from dev.sites import ADMIN_PASSWORD
+from dev.story.receiver import Receiver
+from dev.story.telling import wait_for
+from dev.web import Admin, ClientSite
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = "/usr/bin/chromium"
+SITE = "shop.example.com"
+PROVIDER = "Bridge Sandbox"
+VERSION = "2025-01-15"
+DEMO_BANK = "574"
+USER = "marie"
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+# Realtime events need a server of their own, which the embedded bench does not run: the framework's own script
+# stumbles over the missing socket.
+HARMLESS = re.compile(r"socket\.io|favicon|reading 'emit'")
+SECONDS = 1000
+
+
+@dataclass
+class World:
+	"""A gateway with one provider, one client site and its webhook endpoint."""
+
+	stack: Any
+	control: SandboxControl
+	receiver: Receiver
+	admin: Admin
+	keys: dict[str, str] = field(default_factory=dict)
+	item: str = ""
+
+	@property
+	def url(self) -> str:
+		return self.stack.url
+
+	@property
+	def client(self) -> ClientSite:
+		"""The client site, calling with the keys that the desk has shown."""
+		return ClientSite(self.url, self.keys["api_key"], self.keys["api_secret"])
+
+	def row(self, doctype: str, name: str) -> dict[str, Any]:
+		return self.admin.rows(doctype, {"name": name}, ["*"])[0]
+
+
+class Screen:
+	"""A page of the desk, and the words for what an admin does there."""
+
+	def __init__(self, page: Any, url: str):
+		self.page = page
+		self.url = url
+		self.errors: list[str] = []
+		page.set_default_timeout(30 * SECONDS)
+		page.on("pageerror", lambda error: self._note(f"script error: {error}"))
+		page.on("console", self._console)
+
+	def _console(self, message: Any) -> None:
+		if message.type == "error":
+			self._note(f"{message.text} {message.location.get('url', '')}")
+
+	def _note(self, text: str) -> None:
+		if not HARMLESS.search(text):
+			self.errors.append(text)
+
+	def log_in(self, user: str = "Administrator", password: str = ADMIN_PASSWORD) -> None:
+		self.page.goto(f"{self.url}/login")
+		self.page.fill("#login_email", user)
+		self.page.fill("#login_password", password)
+		self.page.click(".btn-login:visible")
+		self.page.wait_for_selector(".navbar .dropdown-navbar-user, .body-sidebar", state="attached")
+
+	def open(self, path: str) -> None:
+		self.page.goto(f"{self.url}/app/{path}")
+		self.page.wait_for_selector(".page-container:visible .layout-main, .page-container:visible .codex-editor")
+		self.settle()
+
+	def form(self, doctype: str, name: str) -> None:
+		self.open(f"{doctype.lower().replace(' ', '-')}/{name.replace(' ', '%20')}")
+		self.page.wait_for_function(
+			"name => window.cur_frm && cur_frm.doc && (cur_frm.doc.name === name || cur_frm.is_new())", arg=name
+		)
+		self.settle()
+
+	def settle(self) -> None:
+		"""Wait until nothing is loading."""
+		self.page.wait_for_function("() => window.frappe && frappe.request && frappe.request.ajax_count === 0")
+		self.page.wait_for_timeout(300)
+
+	def tab(self, label: str) -> None:
+		self.page.locator(".form-tabs:visible .nav-link", has_text=label).first.click()
+
+	def fill(self, fieldname: str, value: str) -> None:
+		control = self.page.locator(f".frappe-control[data-fieldname='{fieldname}']:visible").first
+		control.locator("input:visible, textarea:visible, select:visible").first.fill(value)
+		control.locator("input:visible, textarea:visible, select:visible").first.blur()
+
+	def choose(self, fieldname: str, value: str) -> None:
+		self.page.locator(f".frappe-control[data-fieldname='{fieldname}']:visible select").first.select_option(value)
+
+	def shown(self, fieldname: str) -> str:
+		"""The text of a read-only field."""
+		return self.page.locator(f".frappe-control[data-fieldname='{fieldname}'] .control-value").first.inner_text()
+
+	def save(self) -> None:
+		self.page.locator(".page-head:visible .primary-action:visible").click()
+		self.page.wait_for_function("() => !cur_frm.is_new() && !cur_frm.is_dirty()")
+		self.settle()
+
+	def press(self, label: str) -> None:
+		"""Press a button of the form; narrow screens keep the buttons in a menu."""
+		button = self.page.locator(f".page-head:visible .custom-actions button:visible", has_text=label)
+		if button.count():
+			button.first.click()
+			return
+		self.page.locator(".page-head:visible .menu-btn-group button:visible").first.click()
+		self.page.locator(".page-head:visible .menu-btn-group .dropdown-item:visible", has_text=label).first.click()
+
+	def dialog(self) -> Any:
+		dialog = self.page.locator(".modal.show .modal-content").last
+		dialog.wait_for()
+		self.page.wait_for_timeout(400)
+		return dialog
+
+	def answer_yes(self) -> None:
+		self.dialog().locator(".btn-primary:visible").click()
+
+	def alert(self, text: str) -> None:
+		self.page.locator("#alert-container, .alert-container", has_text=text).first.wait_for()
+
+	def reload_until(self, expression: str, timeout: float = 60) -> None:
+		"""Reload the form until an expression over `doc` holds; the work is done by other processes."""
+
+		def holds() -> bool:
+			self.page.evaluate("() => cur_frm.reload_doc()")
+			self.settle()
+			return bool(self.page.evaluate(f"() => {{ const doc = cur_frm.doc; return {expression}; }}"))
+
+		wait_for(expression, holds, timeout)
+
+	def picture(self, name: str) -> None:
+		"""Keep a screenshot for the documentation when asked to."""
+		if os.environ.get("BANK_API_SCREENSHOTS"):
+			IMAGES.mkdir(parents=True, exist_ok=True)
+			self.page.wait_for_timeout(1500)
+			self.page.screenshot(path=IMAGES / f"{name}.png")
+
+
+@pytest.fixture(scope="session")
+def world(desk: Any) -> Iterator[World]:
+	desk.bench.set_site_config(desk.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1)
+	receiver = Receiver()
+	admin = Admin(desk.url)
+	admin.update("Bank API Settings", "Bank API Settings", public_url=desk.url)
+	yield World(desk, SandboxControl(desk.sandbox_url), receiver, admin)
+	receiver.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+	with playwright.sync_playwright() as api:
+		browser = api.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+		yield browser
+		browser.close()
+
+
+@pytest.fixture(scope="session")
+def admin_state(world: World, chromium: Any) -> Any:
+	"""Cookies of an admin who has logged in through the log-in page."""
+	context = chromium.new_context()
+	screen = Screen(context.new_page(), world.url)
+	screen.log_in()
+	state = context.storage_state()
+	context.close()
+	assert screen.errors == []
+	return state
+
+
+@pytest.fixture
+def screen_of(world: World, chromium: Any, admin_state: Any) -> Iterator[Callable[..., Screen]]:
+	"""Opens screens as the admin; when the test is over, none of them may have met an error."""
+	opened: list[Screen] = []
+
+	def new(width: int = 1280, height: int = 900) -> Screen:
+		context = chromium.new_context(viewport={"width": width, "height": height}, storage_state=admin_state)
+		opened.append(Screen(context.new_page(), world.url))
+		return opened[-1]
+
+	yield new
+	errors = [error for screen in opened for error in screen.errors]
+	for screen in opened:
+		screen.page.context.close()
+	assert errors == []
+
+
+@pytest.fixture
+def screen(screen_of: Callable[..., Screen]) -> Screen:
+	return screen_of()
+
+
+@pytest.fixture(scope="session")
+def provider(world: World, chromium: Any, admin_state: Any) -> str:
+	"""The provider, entered into its form as an admin does."""
+	context = chromium.new_context(viewport={"width": 1280, "height": 900}, storage_state=admin_state)
+	screen = Screen(context.new_page(), world.url)
+	screen.form("Bank API Provider", "new-bank-api-provider")
+	screen.fill("provider_name", PROVIDER)
+	screen.choose("environment", "Sandbox")
+	screen.choose("api_version", VERSION)
+	screen.fill("api_base_url", world.stack.sandbox_url)
+	screen.fill("client_id", CLIENT_ID)
+	screen.fill("client_secret", CLIENT_SECRET)
+	screen.tab("Webhooks")
+	screen.fill("webhook_secret", WEBHOOK_SECRET)
+	screen.save()
+	address = screen.page.evaluate("() => cur_frm.doc.webhook_address")
+	context.close()
+	assert screen.errors == []
+	for webhook in world.control.webhooks():
+		world.control.delete_webhook(webhook["id"])
+	world.control.add_webhook(address, secret=WEBHOOK_SECRET, version=VERSION)
+	return PROVIDER
+
+
+@pytest.fixture(scope="session")
+def client(world: World, provider: str, chromium: Any, admin_state: Any) -> str:
+	"""The client site, entered into its form; its keys are read from the dialog that shows them once."""
+	context = chromium.new_context(viewport={"width": 1280, "height": 900}, storage_state=admin_state)
+	screen = Screen(context.new_page(), world.url)
+	screen.form("Bank API Client", "new-bank-api-client")
+	screen.fill("site", SITE)
+	screen.fill("client_name", "Example Shop")
+	screen.fill("base_url", world.receiver.origin)
+	screen.tab("Webhook")
+	screen.fill("webhook_url", world.receiver.url)
+	screen.save()
+	screen.press("Create Key Pair")
+	dialog = screen.dialog()
+	for name in ("api_key", "api_secret", "webhook_secret"):
+		world.keys[name] = dialog.locator(f"[data-fieldname='{name}'] .control-value").inner_text().strip()
+	command = dialog.locator(".bank-api-curl").inner_text()
+	assert world.keys["api_key"] + ":" + world.keys["api_secret"] in command
+	assert f"{world.url}/api/method/bank_api.bridge.get_bridge_connect_link" in command
+	screen.picture("keys")
+	dialog.locator(".btn-primary:visible").click()
+	context.close()
+	assert screen.errors == []
+	world.receiver.secret = world.keys["webhook_secret"]
+	return SITE
+
+
+@pytest.fixture(scope="session")
+def item(world: World, client: str, chromium: Any) -> str:
+	"""A bank that an end user has connected, in a browser, through the bank's own pages."""
+	link = world.client.call(
+		"get_bridge_connect_link",
+		base_url=world.receiver.origin,
+		redirect_url=f"{world.receiver.origin}/bank/done",
+		user=USER,
+		bank=DEMO_BANK,
+	)
+	context = chromium.new_context()
+	page = context.new_page()
+	page.goto(link["link"])
+	be_the_end_user(page, urlsplit(world.stack.sandbox_url).netloc)
+	page.wait_for_url(f"{world.receiver.origin}/**", timeout=30 * SECONDS, wait_until="commit")
+	context.close()
+	wait_for("the item", lambda: world.client.call("get_bridge_item_id", request=link["request"])["item_id"], 60)
+	world.item = world.admin.rows("Bank API Item", {"client": client}, ["name"])[0]["name"]
+	wait_for("its first sync", lambda: world.row("Bank API Item", world.item).get("last_success_at"), 60)
+	return world.item
+
+
+def be_the_end_user(page: Any, bank: str, login: str = "success") -> None:
+	"""Go through the bank's pages until they lead back."""
+	for _ in range(60):
+		if urlsplit(page.url).netloc != bank:
+			return
+		if page.locator("#login").count():
+			page.fill("#login", login)
+			page.fill("#password", "demo")
+		elif page.locator("#otp").count():
+			page.fill("#otp", "123456")
+		elif page.locator("input[name=confirmed]").count():
+			page.check("input[name=confirmed]")
+		onward = page.locator("button.full, ul.banks button")
+		if onward.count():
+			onward.first.click()
+		else:
+			page.wait_for_timeout(500)  # the page reloads itself while the bank is at work
+		page.wait_for_load_state()
