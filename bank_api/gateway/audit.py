@@ -80,8 +80,9 @@ def record(
 	if outcome == SUCCESS:
 		_insert(line)
 		return
-	frappe.db.before_commit.add(lambda: _insert(line))
-	frappe.db.after_rollback.add(lambda: _insert_for_good(line))
+	_waiting().append(line)
+	frappe.db.before_commit.add(_insert_waiting)
+	frappe.db.after_rollback.add(_insert_waiting_for_good)
 
 
 def kept_details(details: dict[str, Any] | None) -> dict[str, Any]:
@@ -147,7 +148,21 @@ def _insert(line: tuple) -> None:
 	)
 
 
-def _insert_for_good(line: tuple) -> None:
-	"""After a rollback the new transaction holds this line alone: committing it commits nothing else."""
-	_insert(line)
-	frappe.db.commit()
+def _waiting() -> list[tuple]:
+	"""Lines that wait for the end of the transaction."""
+	if not hasattr(frappe.local, "bank_api_waiting_lines"):
+		frappe.local.bank_api_waiting_lines = []
+	return frappe.local.bank_api_waiting_lines
+
+
+def _insert_waiting() -> None:
+	lines = _waiting()
+	while lines:
+		_insert(lines.pop(0))
+
+
+def _insert_waiting_for_good() -> None:
+	"""After a rollback the new transaction holds these lines alone: committing commits nothing else."""
+	if _waiting():
+		_insert_waiting()
+		frappe.db.commit()

@@ -185,6 +185,13 @@ class _Drain:
 			return
 		outcomes, self.unwritten = self.unwritten, []
 		self.attempted += len(outcomes)
+		try:
+			self._write_once(outcomes)
+		except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
+			frappe.db.rollback()  # a sync that emits may hold the client; what was sent must not be forgotten
+			self._write_once(outcomes)
+
+	def _write_once(self, outcomes: list[tuple[Lane, Outcome]]) -> None:
 		delivery_outcome.write_delivered([outcome for _lane, outcome in outcomes if outcome.delivered])
 		for lane, outcome in outcomes:
 			if not outcome.delivered:
