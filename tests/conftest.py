@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is slow at times; what has to be fast is measured in benchmarks, not by hypothesis.
+settings.register_profile("bank_api", deadline=None)
+settings.load_profile("bank_api")
 
 KINDS = ("unit", "site", "e2e", "browser")
 HERE = Path(__file__).parent
