@@ -81,7 +81,10 @@ def test_without_redis_this_process_counts_alone(ledger, monkeypatch):
 
 
 def test_a_slot_costs_next_to_nothing(ledger):
-	started = time.perf_counter()
-	assert granted(ledger, "app", 2000, 300, 500) == 500
+	times = []
+	for _ in range(300):
+		started = time.perf_counter()
+		ledger.acquire("app", 2000, 300)
+		times.append(time.perf_counter() - started)
 	# Measured: 0.13 ms. The bar leaves room for a busy machine.
-	assert (time.perf_counter() - started) / 500 < 0.0015
+	assert sorted(times)[150] < 0.001

@@ -400,7 +400,7 @@ def test_an_item_that_makes_no_sense(row):
 
 def test_mapping_is_fast_enough_for_millions_of_rows():
 	rows = [(verbatim.parse(V2), V2)] * 10_000
-	started = time.perf_counter()
+	started = time.process_time()
 	mapping.transactions(rows, "42")
 	# Measured: about 400,000 a second. The bar leaves room for a busy machine.
-	assert 10_000 / (time.perf_counter() - started) > 40_000
+	assert 10_000 / (time.process_time() - started) > 40_000

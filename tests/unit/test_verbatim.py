@@ -259,8 +259,8 @@ def test_reading_is_fast_enough_for_millions_of_rows():
 		"deleted": False,
 	}
 	text = json.dumps({"resources": [row] * 500}).replace('"AMOUNT"', "-12.35")
-	started = time.perf_counter()
+	started = time.process_time()
 	for _ in range(20):
 		verbatim.read_list(text)
 	# Measured: about 300,000 a second. The bar leaves room for a busy machine.
-	assert 10_000 / (time.perf_counter() - started) > 30_000
+	assert 10_000 / (time.process_time() - started) > 30_000
