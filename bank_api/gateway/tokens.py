@@ -95,7 +95,11 @@ def _same(token: Token, other: Token | None) -> bool:
 def _cached(row: frappe._dict) -> Token | None:
 	if not row.token_expires_at or to_utc(row.token_expires_at) - utc_now() < RENEW_BEFORE:
 		return None
-	value = get_decrypted_password(DOCTYPE, row.name, FIELD, raise_exception=False)
+	try:
+		value = get_decrypted_password(DOCTYPE, row.name, FIELD, raise_exception=False)
+	except frappe.ValidationError:
+		frappe.clear_messages()  # encrypted with another key, the site was restored: ask for a new one
+		return None
 	if not value:
 		return None
 	return Token(Secret(value), to_utc(row.token_expires_at), row.provider_user_id or "")

@@ -76,7 +76,8 @@ class World:
 	def _make_user(self, client: Any, user: str) -> None:
 		"""As `clients.issue_keys` does, in milliseconds: inserting a User empties the site's caches."""
 		self.frappe.db.sql(
-			"insert into `tabUser` (name, email, first_name, enabled, user_type) values (%s, %s, %s, 1, 'Website User')",
+			"""insert into `tabUser` (name, email, first_name, enabled, user_type)
+			values (%s, %s, %s, 1, 'Website User')""",
 			(user, user, client.site),
 		)
 		self.frappe.db.sql(

@@ -127,7 +127,9 @@ class TestThere:
 	def test_a_webhook_address_of_the_call_is_the_items(self, world, client):
 		link = ask(webhook_url=f"https://{client.site}/for-this-item")
 		come_back(world.sandbox.complete_connect(link["link"]))
-		rows = world.frappe.get_all("Bank API Webhook Delivery", {"client": client.name}, ["event_type", "url"])
+		rows = world.frappe.get_all(
+			"Bank API Webhook Delivery", {"client": client.name}, ["event_type", "url"]
+		)
 		assert {row.url for row in rows} == {f"https://{client.site}/for-this-item"}
 		assert {"item.created", "connect.completed"} <= {row.event_type for row in rows}
 		assert world.frappe.db.get_value("Bank API Client", client.name, "webhook_url") == (
@@ -223,7 +225,9 @@ class TestBack:
 		"""Jane's browser arrives with Joe's state and her own item: neither gets the other's."""
 		world.sign_in(world.client())
 		theirs = ask(user="joe")
-		their_state = query_of(world.sandbox.complete_connect(theirs["link"], quit_at="bank_creds_form"))["context"]
+		their_state = query_of(world.sandbox.complete_connect(theirs["link"], quit_at="bank_creds_form"))[
+			"context"
+		]
 		own_location = world.sandbox.complete_connect(link["link"])
 		assert come_back(own_location, context=their_state).status == "failed"
 		assert status_of(theirs)["item_id"] is None
@@ -251,7 +255,7 @@ class TestBack:
 		assert status_of(link)["item_id"] == int(item_id)
 
 	def test_the_providers_word_counts_not_the_browsers(self, world, client, link):
-		"""The page says failure although the item is there and works: the item was read, so it is connected."""
+		"""The page says failure although the item is there and works: it was read, so it is connected."""
 		location = world.sandbox.complete_connect(link["link"])
 		assert come_back(location, success="false", step="sync_pending").status == "completed"
 
@@ -327,7 +331,9 @@ class TestWebhookAndBrowser:
 		from bank_api.gateway import items, providers, tokens
 
 		connector = providers.connector(world.provider)
-		name = world.frappe.db.get_value("Bank API End User", {"client": client.name, "user": "jane@example.org"})
+		name = world.frappe.db.get_value(
+			"Bank API End User", {"client": client.name, "user": "jane@example.org"}
+		)
 		item_id = query_of(location)["item_id"]
 		state = tokens.with_token(name, lambda token: connector.item(token, item_id))
 		item = items.upsert(world.provider, name, state)
