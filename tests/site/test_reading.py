@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -670,3 +671,32 @@ def test_a_snapshot_sees_one_moment(tenant: Tenant, anna: Caller) -> None:
 	received = reader.rest()
 	assert received.count(b'"is_deleted":false') == 8000
 	assert b'"is_deleted":true' not in received
+
+
+def test_the_example_of_polling_in_the_documentation_works(tenant: Tenant, anna: Caller) -> None:
+	import requests
+
+	text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+	(code,) = [
+		block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def changes" in block
+	]
+	names: dict[str, Any] = {}
+	exec(code, names)
+	item = tenant.item("6401")
+	account = tenant.account(item, [transaction(n, amount="0.005") for n in range(2300)])
+	session = requests.Session()
+	session.headers.update(anna.headers)
+
+	def poll(cursor: str | None) -> tuple[list[tuple], str]:
+		*rows, (_, cursor) = names["changes"](
+			session, f"http://127.0.0.1:{anna.port}", cursor, item_id="6401"
+		)
+		return rows, cursor
+
+	rows, cursor = poll(None)
+	assert [name for name, _ in rows] == [name for name, _ in account.rows()]
+	assert str(rows[0][1]["amount"]) == "0.005"
+	assert poll(cursor) == ([], cursor)
+	account.write([transaction(5, text="new")])
+	((_, changed),) = poll(cursor)[0]
+	assert changed["clean_description"] == "new"
