@@ -16,24 +16,44 @@ from bank_api.sandbox.state import Options
 
 def parser() -> argparse.ArgumentParser:
 	"""Return the command line's parser."""
-	found = argparse.ArgumentParser(prog="python -m bank_api.sandbox", description="Simulated open-banking providers.")
+	found = argparse.ArgumentParser(
+		prog="python -m bank_api.sandbox", description="Simulated open-banking providers."
+	)
 	found.add_argument("--host", default="127.0.0.1", help="address to bind (default %(default)s)")
-	found.add_argument("--port", type=int, default=8765, help="port to bind; 0 takes a free one (default %(default)s)")
+	found.add_argument(
+		"--port", type=int, default=8765, help="port to bind; 0 takes a free one (default %(default)s)"
+	)
 	found.add_argument("--public-url", default="", help="address in links and logos (default: the bound one)")
 	found.add_argument("--data-dir", help="keep the state in this directory, so that a restart has it again")
 	found.add_argument("--seed", type=int, default=1, help="seed of the data (default %(default)s)")
-	found.add_argument("--transactions", type=int, default=300, help="transactions of a new item (default %(default)s)")
+	found.add_argument(
+		"--transactions", type=int, default=300, help="transactions of a new item (default %(default)s)"
+	)
 	found.add_argument("--client-id", default="sandbox_id_demo", help="Client-Id (default %(default)s)")
-	found.add_argument("--client-secret", default="sandbox_secret_demo", help="Client-Secret (default %(default)s)")
+	found.add_argument(
+		"--client-secret", default="sandbox_secret_demo", help="Client-Secret (default %(default)s)"
+	)
 	found.add_argument("--webhook-url", help="where webhooks go")
-	found.add_argument("--webhook-secret", default="sandbox_webhook_secret", help="their secret (default %(default)s)")
-	found.add_argument("--webhook-version", default="2025-01-15", help="version of the events (default %(default)s)")
-	found.add_argument("--rate-limits", choices=("on", "off"), default="on", help="limits of Bridge (default %(default)s)")
+	found.add_argument(
+		"--webhook-secret", default="sandbox_webhook_secret", help="their secret (default %(default)s)"
+	)
+	found.add_argument(
+		"--webhook-version", default="2025-01-15", help="version of the events (default %(default)s)"
+	)
+	found.add_argument(
+		"--rate-limits", choices=("on", "off"), default="on", help="limits of Bridge (default %(default)s)"
+	)
 	found.add_argument("--latency-ms", type=int, default=0, help="delay of every answer")
-	found.add_argument("--callback-host", action="append", help="allowed host of callback_url; repeat (default: any)")
+	found.add_argument(
+		"--callback-host", action="append", help="allowed host of callback_url; repeat (default: any)"
+	)
 	found.add_argument("--now", help="start of the sandbox's clock, ISO 8601 (default: now)")
-	found.add_argument("--id-base", type=int, help="start of item ids; the same base and seed give the same ids")
-	found.add_argument("--switch", action="append", default=[], metavar="NAME=JSON", help="set a switch; repeat")
+	found.add_argument(
+		"--id-base", type=int, help="start of item ids; the same base and seed give the same ids"
+	)
+	found.add_argument(
+		"--switch", action="append", default=[], metavar="NAME=JSON", help="set a switch; repeat"
+	)
 	found.add_argument("--tls-cert", help="PEM chain; serves https")
 	found.add_argument("--tls-key", help="PEM key of --tls-cert")
 	return found
@@ -104,7 +124,9 @@ def main(argv: list[str] | None = None) -> int:
 	signal.signal(signal.SIGTERM, stop)
 	signal.signal(signal.SIGINT, stop)
 	gc.freeze()
-	gc.set_threshold(100_000, 50, 100)  # millions of rows that never die make frequent full collections costly
+	gc.set_threshold(
+		100_000, 50, 100
+	)  # millions of rows that never die make frequent full collections costly
 	print(f"ready {server.url}", flush=True)
 	server.serve_forever(poll_interval=0.1)
 	server.server_close()

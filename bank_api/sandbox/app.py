@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -14,7 +14,7 @@ from bank_api.sandbox import faults
 from bank_api.sandbox.bridge.provider import Bridge
 from bank_api.sandbox.clock import iso_ms, parse_instant
 from bank_api.sandbox.control import CoreControl
-from bank_api.sandbox.http import ControlError, ControlRoute
+from bank_api.sandbox.http import ControlError, ControlRoute, ExactNumber
 from bank_api.sandbox.state import Core, Options
 from bank_api.sandbox.webhooks import Delivery, Target
 
@@ -132,7 +132,9 @@ class Sandbox:
 			_log.exception("control call failed")
 			return _json({"error": f"{type(error).__name__}: {error}"}, 500)
 
-	def _run_control(self, route: ControlRoute, values: dict[str, Any], args: dict[str, Any]) -> dict[str, Any]:
+	def _run_control(
+		self, route: ControlRoute, values: dict[str, Any], args: Mapping[str, Any]
+	) -> dict[str, Any]:
 		if not route.locked:
 			return route.handler(values, **args)
 		with self.core.lock:
@@ -148,8 +150,7 @@ class Sandbox:
 		data = request.get_data()
 		if data:
 			try:
-				# amounts may be given as numbers; their text is kept
-				body = json.loads(data, parse_float=str)
+				body = json.loads(data, parse_float=ExactNumber)
 			except ValueError as error:
 				raise ControlError(400, "the body is not JSON") from error
 			if not isinstance(body, dict):

@@ -169,7 +169,7 @@ class SandboxControl:
 		self.timeout = timeout
 		self.session = requests.Session()
 
-	def call(self, method: str, path: str, **values: Any) -> dict[str, Any]:
+	def call(self, method: str, path: str, /, **values: Any) -> dict[str, Any]:
 		"""Make a control call.
 
 		Args:
@@ -283,7 +283,9 @@ class SandboxControl:
 		"""Delete an item."""
 		self.call("DELETE", f"/items/{item_id}", **options)
 
-	def set_status(self, item_id: int, status: int, info: str | None = None, **options: Any) -> dict[str, Any]:
+	def set_status(
+		self, item_id: int, status: int, info: str | None = None, **options: Any
+	) -> dict[str, Any]:
 		"""Force an item's status."""
 		return self.call("POST", f"/items/{item_id}/status", status=status, info=info, **options)
 
@@ -324,9 +326,13 @@ class SandboxControl:
 		"""Add a transaction."""
 		return self.call("POST", f"/accounts/{account_id}/transactions", **values)["transactions"][0]
 
-	def add_transactions(self, account_id: int, rows: list[dict[str, Any]], **options: Any) -> list[dict[str, Any]]:
+	def add_transactions(
+		self, account_id: int, rows: list[dict[str, Any]], **options: Any
+	) -> list[dict[str, Any]]:
 		"""Add several."""
-		return self.call("POST", f"/accounts/{account_id}/transactions", transactions=rows, **options)["transactions"]
+		return self.call("POST", f"/accounts/{account_id}/transactions", transactions=rows, **options)[
+			"transactions"
+		]
 
 	def edit_transaction(self, key: int, **values: Any) -> dict[str, Any]:
 		"""Change a transaction."""

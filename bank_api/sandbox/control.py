@@ -106,7 +106,9 @@ class CoreControl:
 
 	def calls(self, values: dict[str, Any]) -> dict[str, Any]:
 		"""Show the call log and its counters."""
-		found = self.core.calls.read(values.get("path"), int(values.get("since", 0)), int(values.get("limit", 1000)))
+		found = self.core.calls.read(
+			values.get("path"), int(values.get("since", 0)), int(values.get("limit", 1000))
+		)
 		return {
 			"calls": found,
 			"counters": dict(self.core.calls.counters),
@@ -198,12 +200,18 @@ class CoreControl:
 		found = self.sender.deliveries().get(delivery_id)
 		if found is None:
 			raise ControlError(404, "unknown delivery")
-		again = self.sender.enqueue(self._target(found.target), found.type, found.body, signature=found.signature)
+		again = self.sender.enqueue(
+			self._target(found.target), found.type, found.body, signature=found.signature
+		)
 		return asdict(again)
 
 	def test_event(self, values: dict[str, Any]) -> dict[str, Any]:
 		"""Send TEST_EVENT to one webhook, or to all."""
-		wanted = [self._target(int(values["webhook"]))] if "webhook" in values else list(self.sender.targets().values())
+		wanted = (
+			[self._target(int(values["webhook"]))]
+			if "webhook" in values
+			else list(self.sender.targets().values())
+		)
 		return {"deliveries": [self._test_event(target) for target in wanted]}
 
 	def send(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -213,7 +221,10 @@ class CoreControl:
 			timestamp = parse_instant(values["at"])
 		if "body" in values:
 			targets = list(self.sender.targets().values())
-			made = [self.sender.enqueue(target, values.get("type", "raw"), values["body"]).id for target in targets]
+			made = [
+				self.sender.enqueue(target, values.get("type", "raw"), values["body"]).id
+				for target in targets
+			]
 		else:
 			made = self._raw_event(values["type"], values.get("content", {}), timestamp)
 		for number in made:

@@ -5,6 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 
+class ExactNumber(float):
+	"""A JSON number that remembers its text: a test's amount reaches the wire as it was written."""
+
+	text: str
+
+	def __new__(cls, text: str) -> "ExactNumber":
+		"""Read the text."""
+		number = super().__new__(cls, text)
+		number.text = text
+		return number
+
+	def __str__(self) -> str:
+		return self.text
+
+
 class ControlError(Exception):
 	"""A control call that cannot be done.
 

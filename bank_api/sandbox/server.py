@@ -67,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
 			if not self.parse_request():
 				return
 			self._run()
+		except ValueError:
+			self.send_error(400)  # a length that is no number
+			self.close_connection = True
 		except CutConnection as cut:
 			self._drop(cut.reset)
 		except (TimeoutError, ConnectionError, ssl.SSLError):
@@ -146,6 +149,13 @@ class Handler(BaseHTTPRequestHandler):
 			if close is not None:
 				close()
 
+	def _take_head(self) -> bytes:
+		"""Return the buffered status line and headers; ``end_headers`` would send them at once."""
+		buffer: list[bytes] = self.__dict__["_headers_buffer"]
+		head = b"".join([*buffer, b"\r\n"])
+		buffer.clear()
+		return head
+
 	def _write(self, status: str, headers: list[tuple[str, str]], chunks: Iterable[bytes]) -> None:
 		code, _, reason = status.partition(" ")
 		self.send_response(int(code), reason)
@@ -159,8 +169,7 @@ class Handler(BaseHTTPRequestHandler):
 		if chunked:
 			self.send_header("Transfer-Encoding", "chunked")
 		# The head leaves together with the first piece of the body: one packet less for each answer.
-		head = b"".join([*self._headers_buffer, b"\r\n"])
-		self._headers_buffer = []
+		head = self._take_head()
 		for chunk in chunks:
 			if bodyless or not chunk:
 				continue
@@ -187,8 +196,9 @@ class Server(socketserver.ThreadingTCPServer):
 	@property
 	def url(self) -> str:
 		"""The address that was bound, with the real port."""
-		host = f"[{self.server_address[0]}]" if ":" in str(self.server_address[0]) else self.server_address[0]
-		return f"{'http' if self.tls is None else 'https'}://{host}:{self.server_address[1]}"
+		name, port = str(self.server_address[0]), self.server_address[1]
+		host = f"[{name}]" if ":" in name else name
+		return f"{'http' if self.tls is None else 'https'}://{host}:{port}"
 
 	def handle_error(self, request: Any, client_address: Any) -> None:
 		"""A peer that leaves is no error; anything else is shown."""

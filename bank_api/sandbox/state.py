@@ -9,7 +9,7 @@ from bank_api.sandbox.calls import CallLog
 from bank_api.sandbox.clock import Clock
 from bank_api.sandbox.faults import Faults
 from bank_api.sandbox.limits import Limiter
-from bank_api.sandbox.store import Store
+from bank_api.sandbox.store import Record, Store
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Meta:
 class Core:
 	"""One sandbox process. ``lock`` guards every record; ``store.flush`` runs before it is released."""
 
-	def __init__(self, options: Options, kinds: list[type], start_ms: int | None = None) -> None:
+	def __init__(self, options: Options, kinds: list[type[Record]], start_ms: int | None = None) -> None:
 		self.options = options
 		self.lock = threading.RLock()
 		self.clock = Clock(start_ms)

@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 class Record(Protocol):
 	"""A dataclass of JSON values with a kind and a primary key."""
 
+	__dataclass_fields__: ClassVar[dict[str, Any]]
+
 	kind: ClassVar[str]
 
 	def pk(self) -> Any:
@@ -22,13 +24,16 @@ class Record(Protocol):
 		...
 
 
-R = TypeVar("R")
+# An upsert keeps the row's place, so that a restart sees the records in the order they were made.
+_UPSERT = "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT (kind, pk) DO UPDATE SET body = excluded.body"
+
+R = TypeVar("R", bound=Record)
 
 
 class Store:
 	"""All records by kind and key; remembers what changed until ``flush``."""
 
-	def __init__(self, data_dir: str | None, kinds: list[type]) -> None:
+	def __init__(self, data_dir: str | None, kinds: list[type[Record]]) -> None:
 		self._kinds = {kind.kind: kind for kind in kinds}
 		self._names = {
 			kind.kind: [f.name for f in fields(kind) if not f.metadata.get("transient")] for kind in kinds
@@ -85,7 +90,7 @@ class Store:
 		if self._database is not None:
 			self._dirty[record.kind, key] = None
 
-	def clear(self, keep: tuple[type, ...] = ()) -> None:
+	def clear(self, keep: tuple[type[Record], ...] = ()) -> None:
 		"""Remove every record but those of the kinds to keep."""
 		kept = {kind.kind for kind in keep}
 		for name, table in self.tables.items():
@@ -110,7 +115,7 @@ class Store:
 		]
 		with self._database:
 			self._database.executemany("DELETE FROM records WHERE kind = ? AND pk = ?", gone)
-			self._database.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", kept)
+			self._database.executemany(_UPSERT, kept)
 		self._dirty.clear()
 
 	def _encode(self, kind: str, record: Any) -> str:

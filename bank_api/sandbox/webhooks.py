@@ -182,20 +182,25 @@ class WebhookSender:
 			return random.choice(due)
 		return due[-1]
 
+	def _take(self, target_id: int) -> tuple[Target, Delivery] | None:
+		"""Wait for the next delivery that is due; None ends the sender."""
+		while not self._stopped:
+			target = self.targets().get(target_id)
+			delivery = None if target is None or target.paused else self._next(target_id)
+			if target is not None and delivery is not None:
+				return target, delivery
+			self._wake.wait(0.25)
+		return None
+
 	def _loop(self, target_id: int) -> None:
 		session = requests.Session()
 		session.trust_env = False
 		while True:
 			with self.lock:
-				target = self.targets().get(target_id)
-				while not self._stopped and (
-					target is None or target.paused or self._next(target_id) is None
-				):
-					self._wake.wait(0.25)
-					target = self.targets().get(target_id)
-				if self._stopped:
+				taken = self._take(target_id)
+				if taken is None:
 					return
-				delivery = self._next(target_id)
+				target, delivery = taken
 				body = delivery.body.encode()
 				signature = delivery.signature
 				if signature is None:

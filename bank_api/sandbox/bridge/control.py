@@ -15,6 +15,7 @@ from bank_api.sandbox.clock import parse_instant
 from bank_api.sandbox.http import ControlError, ControlRoute
 
 _FIELDS = {"description": "description", "clean_description": "clean"}
+_AMOUNTS = ("amount", "opening", "balance_override")
 _ROW_FIELDS = (
 	"id",
 	"amount",
@@ -169,7 +170,9 @@ class BridgeControl:
 		count = int(values.get("count", 1))
 		if count > 1:
 			base = values.get("external_user_id") or values.get("user") or f"user-{uuid.uuid4().hex[:8]}"
-			made = [self._add_item(values | {"external_user_id": f"{base}-{number}"}) for number in range(count)]
+			made = [
+				self._add_item(values | {"external_user_id": f"{base}-{number}"}) for number in range(count)
+			]
 			return {"items": made}
 		return self._add_item(values)
 
@@ -179,7 +182,9 @@ class BridgeControl:
 			raise ControlError(400, "unknown provider_id")
 		user = self._user(values, create=True)
 		login = str(values.get("login", "success"))
-		version = "2021-06-01" if str(values.get("version", "3")) in ("2", "v2", "2021-06-01") else "2025-01-15"
+		version = (
+			"2021-06-01" if str(values.get("version", "3")) in ("2", "v2", "2021-06-01") else "2025-01-15"
+		)
 		types = values.get("account_types", "all")
 		item = self.lifecycle.create_item(user.uuid, provider, login, types, version)
 		self._play(item, self.lifecycle.next_scenario(item, interactive=True), values)
@@ -230,7 +235,9 @@ class BridgeControl:
 		item = self._item(item_id)
 		if "at" in values or "in_seconds" in values:
 			seconds = float(values.get("in_seconds", 0)) * 1000
-			item.authentication_expires = parse_instant(values["at"]) if "at" in values else self.state.now + int(seconds)
+			item.authentication_expires = (
+				parse_instant(values["at"]) if "at" in values else self.state.now + int(seconds)
+			)
 			self.state.save_item(item)
 		else:
 			item.authentication_expires = self.state.now
@@ -252,7 +259,9 @@ class BridgeControl:
 		"""Run the scheduler's refresh of all items, a user's or one; ``advance`` moves the clock first (seconds)."""
 		if values.get("advance"):
 			self.state.core.clock.advance(float(values["advance"]))
-		counts = {name: int(values[name]) for name in ("new", "updated", "deleted") if name in values}
+		counts: dict[str, Any] = {
+			name: int(values[name]) for name in ("new", "updated", "deleted") if name in values
+		}
 		return {"items": [self.lifecycle.tick_item(item, **counts) for item in self._items(values)]}
 
 	# accounts
@@ -325,13 +334,19 @@ class BridgeControl:
 		"""Change a transaction; ``updated_at`` may be given, or kept with ``touch: false``."""
 		row = self._row(key)
 		values = _instant(values)
-		emit, touch, updated = values.pop("emit", True), values.pop("touch", True), values.pop("updated", None)
+		emit, touch, updated = (
+			values.pop("emit", True),
+			values.pop("touch", True),
+			values.pop("updated", None),
+		)
 		if "currency_code" in values:
 			values["currency"] = values.pop("currency_code")
 		_assign(row, values, _ROW_FIELDS, _FIELDS)
 		return self._after_row(row, emit, touch, updated, "updated")
 
-	def _after_row(self, row: Transaction, emit: bool, touch: bool, updated: int | None, count: str) -> dict[str, Any]:
+	def _after_row(
+		self, row: Transaction, emit: bool, touch: bool, updated: int | None, count: str
+	) -> dict[str, Any]:
 		if touch and updated is None:
 			self.lifecycle.touch(row)
 		else:
@@ -353,7 +368,11 @@ class BridgeControl:
 		"""Book a future line: ``date``, ``new_id``, and any changed field."""
 		row = self._row(key)
 		changes = dict(values)
-		emit, day, new_id = changes.pop("emit", True), changes.pop("date", None), bool(changes.pop("new_id", False))
+		emit, day, new_id = (
+			changes.pop("emit", True),
+			changes.pop("date", None),
+			bool(changes.pop("new_id", False)),
+		)
 		changes = {_FIELDS.get(name, name): value for name, value in changes.items()}
 		booked = self.lifecycle.book(row, day, new_id, **changes)
 		counts = {"new": 1, "deleted": 1} if new_id else {"updated": 1}
@@ -374,7 +393,9 @@ class BridgeControl:
 		if values.get("account_id"):
 			accounts = [self._account(int(values["account_id"]))]
 		else:
-			accounts = [account for item in self._items(values) for account in self.state.accounts_of(item.id)]
+			accounts = [
+				account for item in self._items(values) for account in self.state.accounts_of(item.id)
+			]
 		if str(values.get("shared", "1")).lower() in ("1", "true", "yes"):
 			accounts = self.state.shared(accounts)
 		shown = [ledger.of_account(self.state, account, rows) for account in accounts]
@@ -428,7 +449,7 @@ def _assign(record: Any, values: dict[str, Any], allowed: tuple[str, ...], alias
 		target = aliases.get(name, name)
 		if target not in allowed:
 			raise ControlError(400, f"unknown field {name}")
-		setattr(record, target, str(value) if target == "amount" else value)
+		setattr(record, target, str(value) if target in _AMOUNTS and value is not None else value)
 
 
 def _instant(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The state machine of a connect session (bridge.md 9.1 point 3); pages.py draws it."""
 
-from typing import Protocol
 from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
 
 from bank_api.sandbox.bridge.banks import BANKS, listed
 from bank_api.sandbox.bridge.generator import Spec
@@ -9,22 +10,9 @@ from bank_api.sandbox.bridge.lifecycle import WITH_DATA, Lifecycle, status_of
 from bank_api.sandbox.bridge.model import Item, Session
 from bank_api.sandbox.bridge.state import BridgeState
 
-PICKER = (
-	"account_selection"  # the docs name no step for it; whoever quits here is reported at sync_in_progress
-)
+# The docs name no step for the account picker; whoever quits there is reported at sync_in_progress.
+PICKER = "account_selection"
 APP_STEP = "sync_in_progress"
-
-
-class Form(Protocol):
-	"""A submitted form (werkzeug's MultiDict)."""
-
-	def get(self, key: str, default: str = "") -> str:
-		"""Return one value."""
-		...
-
-	def getlist(self, key: str) -> list[str]:
-		"""Return all values."""
-		...
 
 
 class Flow:
@@ -33,7 +21,7 @@ class Flow:
 	def __init__(self, state: BridgeState, lifecycle: Lifecycle) -> None:
 		self.state, self.lifecycle = state, lifecycle
 
-	def submit(self, session: Session, form: Form) -> str | None:
+	def submit(self, session: Session, form: MultiDict[str, str]) -> str | None:
 		"""Take a form.
 
 		Args:
@@ -128,7 +116,7 @@ class Flow:
 			return "highlighted_banks"  # list_banks exists in v2 only (bridge.md 2.4)
 		return session.step
 
-	def _choose_bank(self, session: Session, form: Form) -> None:
+	def _choose_bank(self, session: Session, form: MultiDict[str, str]) -> None:
 		if form.get("action", "") == "all":
 			session.step = "list_banks"
 		elif form.get("action", "") == "back":
@@ -196,7 +184,7 @@ class Flow:
 			_, chosen = self.offered(session)
 			self._complete(session, item, sorted(chosen) if session.max_selectable_accounts else None)
 
-	def _accounts(self, session: Session, form: Form) -> None:
+	def _accounts(self, session: Session, form: MultiDict[str, str]) -> None:
 		offered, _ = self.offered(session)
 		item = self._item(session)
 		wanted = {int(value) for value in form.getlist("accounts") if value.isdigit()}
@@ -221,7 +209,7 @@ class Flow:
 			if item.status == 1100:
 				self.lifecycle.set_status(item, 0, "ok")
 
-	def _manage(self, session: Session, form: Form) -> tuple[bool, str | None] | None:
+	def _manage(self, session: Session, form: MultiDict[str, str]) -> tuple[bool, str | None] | None:
 		if form.get("action", "") == "done":
 			return True, None
 		if form.get("action", "") == "add":

@@ -227,20 +227,17 @@ class History:
 		days = max(1, min(self.days, months * 31)) if count else 0
 		rows: list[Draft] = []
 		settled: list[Draft] = []
-		reserve = months
-		while True:
-			purchases = [self._row(rng, _purchase, day) for day in self._span(count - reserve, days)]
-			sums: dict[date, int] = {}
-			for row in purchases:
-				end = _month_end(date.fromisoformat(row.date))
-				if end < self.today:
-					sums[end] = sums.get(end, 0) + _to_cents(row.amount)
-			if len(sums) == reserve or not reserve:
+		for reserve in range(months + 1, -1, -1):  # each settled month takes one row of the account's count
+			dates = self._span(count - reserve, days)
+			ends = sorted({end for end in map(_month_end, dates) if end < self.today})
+			if len(ends) >= reserve:
 				break
-			reserve = min(len(sums), reserve - 1) if len(sums) < reserve else reserve + 1
-			if reserve > count:
-				break
-		ends = sorted(sums)[-reserve:] if reserve else []
+		ends = ends[len(ends) - reserve :]
+		purchases = [self._row(rng, _purchase, day) for day in dates]
+		sums = dict.fromkeys(ends, 0)
+		for row, day in zip(purchases, dates, strict=True):
+			if _month_end(day) in sums:
+				sums[_month_end(day)] += _to_cents(row.amount)
 		for end in ends:
 			text = f"DEBIT DIFFERE CARTE {spec.name[-4:]} {end:%m/%Y}"
 			total = sums[end]

@@ -290,6 +290,9 @@ class Lifecycle:
 			self.fail(item, outcome[0], outcome[1], trigger)
 			return {"item_id": item.id, "status": item.status, **counts}
 		item.ticks += 1
+		if item.last_success is None:  # the connect never came through; this is the first data
+			self.complete(item, None, trigger)
+			return {"item_id": item.id, "status": item.status, **counts}
 		if new or updated or deleted:
 			checking = [
 				a

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from bank_api.sandbox.store import Record
+
 # Status code → name (bridge.md 3.3).
 STATUS_NAMES = {
 	0: "ok",
@@ -260,4 +262,4 @@ class Stock:
 		return self.id
 
 
-KINDS: list[type] = [App, User, Token, Session, Item, Account, Transaction, Stock]
+KINDS: list[type[Record]] = [App, User, Token, Session, Item, Account, Transaction, Stock]

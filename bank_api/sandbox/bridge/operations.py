@@ -481,7 +481,9 @@ class Accounts:
 			for stock in self.state.stocks.values()
 			if stock.account_id in accounts and (since is None or stock.updated > since)
 		]
-		return self.api.listing(context, rows, lambda s: s.id, lambda s: views.stock(s, context.version), names)
+		return self.api.listing(
+			context, rows, lambda s: s.id, lambda s: views.stock(s, context.version), names
+		)
 
 	def _all(self, context: Context) -> list[Account]:
 		return self.state.accounts_of_user(context.user.uuid)  # type: ignore[union-attr]
@@ -570,7 +572,9 @@ class Reference:
 		rows = [bank for bank in rows if wanted <= set(views.bank2(bank, "")["capabilities"])]
 		base = self.api.base()
 		names = ("countries", "capabilities")
-		return self.api.listing(context, rows, lambda bank: bank.id, lambda bank: views.bank2(bank, base), names)
+		return self.api.listing(
+			context, rows, lambda bank: bank.id, lambda bank: views.bank2(bank, base), names
+		)
 
 	def providers(self, context: Context) -> Response:
 		"""GET providers (v3)."""

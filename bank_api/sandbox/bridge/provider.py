@@ -45,9 +45,13 @@ class Bridge:
 
 	def _first_target(self) -> None:
 		options = self.core.options
-		if options.webhook_url and not any(t.url == options.webhook_url for t in self.sender.targets().values()):
+		if options.webhook_url and not any(
+			t.url == options.webhook_url for t in self.sender.targets().values()
+		):
 			number = self.core.number("target", 1)
-			target = Target(number, options.webhook_url, options.webhook_secret, version=options.webhook_version)
+			target = Target(
+				number, options.webhook_url, options.webhook_secret, version=options.webhook_version
+			)
 			self.sender.add_target(target)
 
 	def endpoints(self) -> list[tuple[str, str, Endpoint]]:
@@ -56,7 +60,9 @@ class Bridge:
 		for version, operations in routes(self.api).items():
 			for route in operations:
 
-				def call(request: Request, version: int = version, route: Any = route, **args: Any) -> Response:
+				def call(
+					request: Request, version: int = version, route: Any = route, **args: Any
+				) -> Response:
 					return self.api.call(version, route, request, args)
 
 				found.append((route.method, route.path, call))

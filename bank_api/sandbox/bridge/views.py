@@ -13,6 +13,7 @@ from bank_api.sandbox.bridge.categories import CATEGORIES, CHILDREN, Category
 from bank_api.sandbox.bridge.model import DESCRIPTIONS, Account, Item, Stock, Transaction, User
 from bank_api.sandbox.bridge.switches import Switches
 from bank_api.sandbox.clock import iso_ms
+from bank_api.sandbox.http import ExactNumber
 
 quote = encode_basestring
 
@@ -45,6 +46,8 @@ def dumps(value: Any, ascii_only: bool = False) -> str:
 		)
 	if isinstance(value, (list, tuple)):
 		return "[" + ",".join(dumps(entry, ascii_only) for entry in value) + "]"
+	if isinstance(value, ExactNumber):
+		return value.text
 	return json.dumps(value)
 
 
