@@ -41,8 +41,8 @@ def config_of(provider: str) -> ProviderConfig:
 		base_url=(row.api_base_url or "").strip().rstrip("/"),
 		client_id=(row.client_id or "").strip(),
 		client_secret=Secret(_password(provider, "client_secret").strip()),
-		connect_timeout=float(row.connect_timeout or 5),
-		read_timeout=float(row.read_timeout or 30),
+		connect_timeout=row.connect_timeout or 5,
+		read_timeout=row.read_timeout or 30,
 		max_response_bytes=(cint(row.max_response_mb) or 16) * 1024 * 1024,
 		limits=RateLimits(
 			app_calls=cint(row.app_calls_per_5_minutes),
