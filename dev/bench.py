@@ -232,9 +232,10 @@ class Bench:
 		begun.unlink()
 
 	def framework_digest(self) -> str:
-		"""Changes when the framework does."""
+		"""Changes when the framework does, or what is done to a bare site."""
 		frappe = self.path / "apps" / "frappe" / "frappe"
-		return digest(frappe / "__init__.py", frappe / "patches.txt", frappe / "hooks.py")
+		prepared_by = Path(__file__).with_name("inside.py")
+		return digest(frappe / "__init__.py", frappe / "patches.txt", frappe / "hooks.py", prepared_by)
 
 	def slot(self, name: str) -> "SiteSlot":
 		"""A site name beginning with `name` that nobody else uses; free again when this process ends."""

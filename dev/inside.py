@@ -13,6 +13,7 @@ def prepare() -> None:
 	for field, value in settings.items():
 		if meta.has_field(field):
 			frappe.db.set_single_value("System Settings", field, value, update_modified=False)
+			frappe.db.set_default(field, value)  # where the desk reads it from
 	frappe.db.set_default("desktop:home_page", "workspace")
 	frappe.db.set_default("setup_complete", 1)
 	complete_apps()
