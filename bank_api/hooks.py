@@ -40,6 +40,18 @@ permission_query_conditions = {
 }
 has_permission = dict.fromkeys(_TENANT_DOCTYPES, "bank_api.gateway.permissions.has_permission")
 
+doctype_js = {
+	doctype: "public/js/form_buttons.js"
+	for doctype in (
+		"Bank API Client",
+		"Bank API End User",
+		"Bank API Item",
+		"Bank API Provider",
+		"Bank API Webhook Delivery",
+		"Bank API Webhook Event",
+	)
+}
+
 before_request = ["bank_api.gateway.api.before_request"]
 auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
 

@@ -12,7 +12,7 @@ frappe.ui.form.on("Bank API Client", {
 
 function create_key_pair(frm) {
 	const create = () =>
-		frm.call({ method: "create_key_pair", doc: frm.doc, freeze: true }).then(({ message }) => {
+		press_button(frm, "create_key_pair").then(({ message }) => {
 			if (message) show_keys(frm, message);
 		});
 	if (!frm.doc.user) return create();
@@ -66,7 +66,7 @@ function curl(frm, public_url, keys) {
 
 function revoke_keys(frm) {
 	frappe.confirm(__("The client site can no longer call the gateway. Go on?"), () => {
-		frm.call({ method: "revoke_keys", doc: frm.doc, freeze: true }).then(() => {
+		press_button(frm, "revoke_keys").then(() => {
 			frappe.show_alert({ message: __("The keys are revoked."), indicator: "green" });
 			frm.reload_doc();
 		});
@@ -74,7 +74,7 @@ function revoke_keys(frm) {
 }
 
 function send_test(frm) {
-	frm.call({ method: "send_test_webhook", doc: frm.doc, freeze: true }).then(({ message }) => {
+	press_button(frm, "send_test_webhook").then(({ message }) => {
 		if (!message) return;
 		frappe.show_alert({ message: __("The test webhook is on its way."), indicator: "blue" });
 		frappe.set_route("Form", "Bank API Webhook Delivery", message);

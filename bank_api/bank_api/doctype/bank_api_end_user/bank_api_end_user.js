@@ -9,7 +9,7 @@ function erase(frm) {
 	frappe.confirm(
 		__("Everything held of this end user is deleted, here and at the provider: connections, accounts, transactions. This cannot be undone. Go on?"),
 		() => {
-			frm.call({ method: "erase", doc: frm.doc, freeze: true }).then(() => {
+			press_button(frm, "erase").then(() => {
 				frappe.show_alert({ message: __("The end user's data is erased."), indicator: "green" });
 				frappe.set_route("List", "Bank API End User");
 			});

@@ -30,14 +30,14 @@ function show_state(frm) {
 }
 
 function sync_now(frm) {
-	frm.call({ method: "sync_now", doc: frm.doc, freeze: true }).then(() => {
+	press_button(frm, "sync_now").then(() => {
 		frappe.show_alert({ message: __("The synchronisation is queued."), indicator: "blue" });
 		frm.reload_doc();
 	});
 }
 
 function repair_link(frm) {
-	frm.call({ method: "repair_link", doc: frm.doc, freeze: true }).then(({ message }) => {
+	press_button(frm, "repair_link").then(({ message }) => {
 		if (!message) return;
 		const dialog = new frappe.ui.Dialog({
 			title: __("Link for the End User"),
@@ -60,7 +60,7 @@ function repair_link(frm) {
 
 function revoke(frm) {
 	frappe.confirm(__("The access to this bank is withdrawn at the provider. To undo it, the end user has to connect the bank again. Go on?"), () => {
-		frm.call({ method: "revoke", doc: frm.doc, freeze: true }).then(() => frm.reload_doc());
+		press_button(frm, "revoke").then(() => frm.reload_doc());
 	});
 }
 

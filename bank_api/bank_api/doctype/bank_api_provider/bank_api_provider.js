@@ -11,7 +11,7 @@ frappe.ui.form.on("Bank API Provider", {
 });
 
 function test_connection(frm) {
-	frm.call({ method: "test_connection", doc: frm.doc, freeze: true, freeze_message: __("Asking the provider") }).then(
+	press_button(frm, "test_connection").then(
 		({ message }) => {
 			if (message) frappe.show_alert({ message: message.message, indicator: "green" });
 		}
@@ -41,7 +41,7 @@ function change_secret(frm) {
 		],
 		primary_action_label: __("Change Webhook Secret"),
 		primary_action({ secret }) {
-			frm.call({ method: "rotate_webhook_secret", doc: frm.doc, args: { secret }, freeze: true }).then(() => {
+			press_button(frm, "rotate_webhook_secret", { secret }).then(() => {
 				dialog.hide();
 				frappe.show_alert({ message: __("The new webhook secret is in place."), indicator: "green" });
 				frm.reload_doc();

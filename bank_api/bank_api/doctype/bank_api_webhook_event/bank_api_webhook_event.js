@@ -1,7 +1,7 @@
 frappe.ui.form.on("Bank API Webhook Event", {
 	refresh(frm) {
 		frm.add_custom_button(__("Replay"), () => {
-			frm.call({ method: "replay", doc: frm.doc, freeze: true }).then(() => {
+			press_button(frm, "replay").then(() => {
 				frappe.show_alert({ message: __("The event is processed again."), indicator: "blue" });
 				frm.reload_doc();
 			});
