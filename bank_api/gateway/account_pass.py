@@ -84,15 +84,22 @@ class AccountPass:
 		self.token: Token = tokens.access_token(self.row.end_user)
 		with ThreadPoolExecutor(max_workers=1) as fetcher:
 			page = self._first_page()
-			for _ in range(MAX_PAGES):
+			seen: set[str] = set()
+			while len(seen) < MAX_PAGES:
 				following = None
+				if page.next_page in seen:
+					break
 				if page.next_page:
+					seen.add(page.next_page)
 					following = fetcher.submit(copy_context().run, self._fetch, page.next_page)
 				counts.add(self._store(page))
 				if following is None:
 					return counts
 				page = self._with_fresh_token(following.result, page.next_page)
-		raise MalformedResponse(f"The provider's list of transactions did not end after {MAX_PAGES} pages.")
+		# The kept address leads into the same circle: the next pass has to begin anew.
+		frappe.db.set_value(_DOCTYPE, self.account, "sync_page", None, update_modified=False)
+		frappe.db.commit()
+		raise MalformedResponse("The provider's list of transactions goes round in circles or does not end.")
 
 	def _first_page(self) -> TransactionPage:
 		"""The page where the last pass was cut off, if the provider still knows it, else the first one."""

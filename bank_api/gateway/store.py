@@ -56,6 +56,7 @@ _CONTENT_COLUMNS = (
 	"content_hash",
 	"payload",
 )
+_DELETION_COLUMNS = ("status", "generation", "provider_updated_at", "change_stamp", "content_hash", "payload")
 _OWNING_COLUMNS = ("account", "item", "end_user", "client", "provider")
 _FRAME_COLUMNS = ("owner", "modified_by", "creation", "modified", "docstatus", "idx")
 _STORED_COLUMNS = ", ".join(f"`{column}`" for column in StoredTransaction._fields)
@@ -277,12 +278,16 @@ def _update(feed: Feed, matches: list[Match]) -> None:
 	if not matches:
 		return
 	stamp = _next_stamp(feed, len(matches))
-	assignments = ", ".join(f"`{column}` = %s" for column in (*_CONTENT_COLUMNS, "modified", "modified_by"))
 	for place, match in enumerate(matches):
 		if match.row:
+			values = dict(zip(_CONTENT_COLUMNS, _content(feed, match, stamp + place), strict=True))
+			if match.data.status is TransactionStatus.DELETED:
+				# What a provider sends of a deleted row may lack everything but its id: what is known of it stays.
+				values = {column: values[column] for column in _DELETION_COLUMNS}
+			assignments = ", ".join(f"`{column}` = %s" for column in (*values, "modified", "modified_by"))
 			frappe.db.sql(
 				f"UPDATE {_TABLE} SET {assignments} WHERE name = %s",
-				(*_content(feed, match, stamp + place), now(), frappe.session.user, match.row.name),
+				(*values.values(), now(), frappe.session.user, match.row.name),
 			)
 
 
@@ -296,7 +301,7 @@ def _content(feed: Feed, match: Match, stamp: int) -> tuple[Any, ...]:
 		_aliases(match),
 		feed.generation,
 		data.status.value,
-		_was_pending(match),
+		int(data.status is TransactionStatus.PENDING),
 		data.date,
 		data.booking_date,
 		data.transaction_date,
@@ -313,12 +318,6 @@ def _content(feed: Feed, match: Match, stamp: int) -> tuple[Any, ...]:
 		_content_hash(data),
 		data.payload,
 	)
-
-
-def _was_pending(match: Match) -> int:
-	if match.data.status is TransactionStatus.DELETED and match.row:
-		return int(match.row.was_pending)
-	return int(match.data.status is TransactionStatus.PENDING)
 
 
 def _aliases(match: Match) -> str | None:

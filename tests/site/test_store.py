@@ -21,9 +21,24 @@ def sent(
 	day: date = DAY,
 	status: TransactionStatus = BOOKED,
 ) -> TransactionData:
-	payload = json.dumps({"id": identifier, "text": text, "amount": amount, "day": str(day), "status": status.value})
+	payload = json.dumps(
+		{"id": identifier, "text": text, "amount": amount, "day": str(day), "status": status.value}
+	)
 	return TransactionData(
-		identifier, Decimal(amount), "EUR", day, day, None, None, text, text, None, None, status, None, payload
+		identifier,
+		Decimal(amount),
+		"EUR",
+		day,
+		day,
+		None,
+		None,
+		text,
+		text,
+		None,
+		None,
+		status,
+		None,
+		payload,
 	)
 
 
@@ -128,9 +143,12 @@ def test_pending_booked_under_its_own_id(account):
 
 def test_deleted_rows_are_marked_and_keep_their_place(account):
 	account.page(sent("1"))
-	assert account.page(sent("1", status=DELETED)) == Counts(deleted=1)
+	bare = sent("1", amount="0", text="", day=DAY + timedelta(days=90), status=DELETED)
+	assert account.page(bare) == Counts(deleted=1)
 	(row,) = account.rows()
-	assert row.status == "Deleted"
+	assert (row.status, row.amount, row.original_description, row.date) == ("Deleted", "-4.50", "COFFEE", DAY)
+	assert row.payload == bare.payload
+	assert account.page(bare).changed == 0
 
 
 def test_deletion_in_a_later_page_of_the_first_pass_is_seen(account):
@@ -146,10 +164,14 @@ def test_deletion_of_something_unknown_is_nothing(account):
 
 
 def test_reconnection_with_new_ids_adds_only_what_is_new(account):
-	account.page(sent("1"), sent("2"), sent("3", amount="-9.99", text="BOOK"), sent("4", amount="-1", status=PENDING))
+	account.page(
+		sent("1"), sent("2"), sent("3", amount="-9.99", text="BOOK"), sent("4", amount="-1", status=PENDING)
+	)
 	before = {row.name for row in account.rows()}
 	account.generation = 1
-	counts = account.page(sent("11"), sent("12"), sent("13", amount="-9.99", text="Card BOOK"), sent("15", amount="7"))
+	counts = account.page(
+		sent("11"), sent("12"), sent("13", amount="-9.99", text="Card BOOK"), sent("15", amount="7")
+	)
 	assert counts.created == 1
 	gone = withdraw_lost_pending(account.feed, lambda payload, identifier: payload)
 	assert gone == Counts(deleted=1)
@@ -177,7 +199,17 @@ def test_change_stamps_ascend_even_if_the_clock_goes_back(account):
 
 @pytest.mark.parametrize(
 	"text",
-	["0.005", "-0.10", "100", "100.00", "-999999999999.99", "12345678901234", "12345678901234.56", "0.000000001", "-0"],
+	[
+		"0.005",
+		"-0.10",
+		"100",
+		"100.00",
+		"-999999999999.99",
+		"12345678901234",
+		"12345678901234.56",
+		"0.000000001",
+		"-0",
+	],
 )
 def test_amounts_are_exact_to_the_providers_text(account, text):
 	account.page(sent("1", amount=text))
@@ -187,6 +219,6 @@ def test_amounts_are_exact_to_the_providers_text(account, text):
 
 
 def test_texts_of_every_script_come_back_whole(account):
-	texts = ["קפה ☕ 50%", "l'été \\ \"x\" %s %d", "Příliš žluťoučký", "a\u0000b\n\t", "😀" * 40]
+	texts = ["קפה ☕ 50%", 'l\'été \\ "x" %s %d', "Příliš žluťoučký", "a\u0000b\n\t", "😀" * 40]
 	account.page(*(sent(str(place), text=text) for place, text in enumerate(texts)))
 	assert [row.original_description for row in account.rows()] == texts
