@@ -1,11 +1,13 @@
 """What site tests share: the simulated provider as a process, and a small world of providers and clients."""
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -126,3 +128,68 @@ def world(db: Any, sandbox: Any, request: pytest.FixtureRequest) -> World:
 	db.db.set_single_value("Bank API Settings", "public_url", PUBLIC_URL)
 	db.db.commit()
 	return World(db, sandbox, name)
+
+
+@dataclass
+class Connected:
+	"""A client site as the world sees it, with one end user, one item and its data.
+
+	Attributes:
+		site: its key.
+		api: calls as this client.
+		user: its end user.
+		request: the connect request that led to the item.
+		item_id, account_id, stable_id, cursor: identifiers of its data.
+		provider: name of the provider that only this client may use.
+	"""
+
+	site: str
+	api: Any
+	user: str
+	provider: str
+	request: str = ""
+	item_id: int = 0
+	account_id: int = 0
+	stable_id: str = ""
+	cursor: str = ""
+
+
+@pytest.fixture(scope="session")
+def two_clients(stack: Any) -> tuple[Connected, Connected]:
+	"""Two client sites of the running stack, each with a provider, an end user and a synced bank of its own."""
+	from dev.seed import Setup
+
+	stack.bench.set_site_config(
+		stack.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1, throttle_user_limit=100_000
+	)
+	setup = Setup(stack.url, stack.sandbox_url)
+	return _connected(stack, setup, "a"), _connected(stack, setup, "b")
+
+
+def _connected(stack: Any, setup: Any, letter: str) -> Connected:
+	from bank_api.sandbox.client import SandboxControl
+	from dev.web import Caller, ClientSite
+
+	provider = setup.provider(f"Bridge of {letter} {uuid.uuid4().hex[:6]}", "2025-01-15")["name"]
+	site = f"{letter}-{uuid.uuid4().hex[:6]}.example"
+	keys = setup.client(site, f"https://{site}", None, provider)
+	api = ClientSite(stack.url, keys["api_key"], keys["api_secret"])
+	found = Connected(site, api, f"jane@{site}", provider)
+	link = api.call("get_bridge_connect_link", user=found.user)
+	found.request = link["request"]
+	back = urlsplit(SandboxControl(stack.sandbox_url).complete_connect(link["link"]))
+	assert Caller(stack.url).call("GET", f"{back.path}?{back.query}").status == 200
+	found.item_id = api.call("get_bridge_item_id", request=found.request)["item_id"]
+	accounts = _when_synced(api, found.item_id)
+	found.account_id, found.stable_id = accounts["resources"][0]["id"], accounts["stable_ids"][0]
+	found.cursor = api.call("get_bank_transactions", item_id=found.item_id)["cursor"]
+	return found
+
+
+def _when_synced(api: Any, item_id: int) -> dict[str, Any]:
+	end = time.monotonic() + 90
+	while (answer := api.answer("get_bank_accounts", item_id=item_id)).status == 409:
+		assert time.monotonic() < end, answer.text
+		time.sleep(0.3)
+	assert answer.status == 200, answer.text
+	return answer.json()["message"]
