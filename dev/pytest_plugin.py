@@ -54,15 +54,20 @@ def site(bench: Bench) -> Iterator[str]:
 
 @pytest.fixture
 def db(site: str) -> Iterator[Any]:
-	"""`frappe`, connected as Administrator. What the test writes and does not commit is rolled back."""
+	"""`frappe`, connected as Administrator.
+
+	What the test does not commit is rolled back; rows of the app that it commits are removed.
+	"""
 	import frappe
 
 	_reconnect(frappe, site)
 	_reset(frappe)
+	before = _Rows(frappe)
 	yield frappe
 	_reconnect(frappe, site)
 	frappe.db.rollback()
 	_reset(frappe)
+	before.restore()
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +89,47 @@ def desk(stack: Stack) -> Stack:
 	except NoDesk as error:
 		pytest.skip(str(error))
 	return stack
+
+
+class _Rows:
+	"""Which rows the app's tables hold, so that those added later can be told apart."""
+
+	MOST = 1000
+
+	def __init__(self, frappe: Any):
+		self.frappe = frappe
+		frappe.db.rollback()
+		kinds = frappe.get_all("DocType", {"module": "Bank API"}, ["name", "issingle"])
+		tables = [f"tab{kind.name}" for kind in kinds if not kind.issingle]
+		self.names = {table: self._names(table) for table in tables}
+		self.singles = [kind.name for kind in kinds if kind.issingle]
+		self.values = self._values()
+
+	def restore(self) -> None:
+		"""Delete what was added, put single settings back; commits only if there was something to do."""
+		database, done = self.frappe.db, False
+		for table, kept in self.names.items():
+			if len(kept) <= self.MOST and set(self._names(table)) - set(kept):
+				chosen = " WHERE name NOT IN %(kept)s" if kept else ""
+				database.sql(f"DELETE FROM `{table}`{chosen}", {"kept": kept})
+				done = True
+		if self._values() != self.values:
+			database.sql("DELETE FROM `tabSingles` WHERE doctype IN %(singles)s", {"singles": self.singles})
+			for row in self.values:
+				database.sql("INSERT INTO `tabSingles` (doctype, field, value) VALUES (%s, %s, %s)", row)
+			done = True
+		if done:
+			database.commit()
+			self.frappe.clear_cache()
+
+	def _names(self, table: str) -> list[Any]:
+		return [name for (name,) in self.frappe.db.sql(f"SELECT name FROM `{table}` LIMIT {self.MOST + 1}")]
+
+	def _values(self) -> list[tuple[str, str, str]]:
+		if not self.singles:
+			return []
+		query = "SELECT doctype, field, value FROM `tabSingles` WHERE doctype IN %(singles)s ORDER BY doctype, field"
+		return list(self.frappe.db.sql(query, {"singles": self.singles}))
 
 
 def _reconnect(frappe: Any, site: str) -> None:

@@ -91,7 +91,11 @@ def run(
 
 
 def output_of(
-	argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, timeout: float = 120
+	argv: Sequence[str | Path],
+	*,
+	cwd: Path | None = None,
+	env: Mapping[str, str] | None = None,
+	timeout: float = 120,
 ) -> str:
 	"""What a command prints.
 
@@ -101,6 +105,7 @@ def output_of(
 	try:
 		done = subprocess.run(
 			[str(word) for word in argv],
+			cwd=cwd,
 			env=environment(env),
 			stdin=subprocess.DEVNULL,
 			capture_output=True,

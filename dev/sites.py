@@ -9,6 +9,7 @@ from pathlib import Path
 from dev.bench import Bench, database_name
 from dev.files import read_json, write_json
 from dev.paths import APP
+from dev.shell import output_of
 
 ADMIN_PASSWORD = "admin"
 FOLDERS = (
@@ -45,10 +46,19 @@ def _make_pristine(bench: Bench, target: Path) -> None:
 	if bench.config.get("root_password") != bench.root_password:
 		options += ["--db-root-password", bench.root_password]
 	user = next(word for word in root.where if word.startswith("--user=")).removeprefix("--user=")
-	bench.frappe("new-site", site, "--db-root-username", user, "--no-mariadb-socket", *options, log=log)
+	options += ["--db-root-username", user, _any_host_option(bench)]
+	bench.frappe("new-site", site, *options, log=log)
 	bench.run("-m", "dev.inside", "prepare", site, log=log)
 	root.dump(database, target, log)
 	drop_site(bench, site)
+
+
+def _any_host_option(bench: Bench) -> str:
+	"""How this framework's `new-site` is told that the database is not reached through a socket."""
+	command = [bench.python, "-m", "frappe.utils.bench_helper", "frappe", "new-site", "--help"]
+	described = output_of(command, cwd=bench.sites_path, env=bench.environment())
+	newer = "--mariadb-user-host-login-scope"
+	return f"{newer}=%" if newer in described else "--no-mariadb-socket"
 
 
 def fresh_site(bench: Bench, site: str, *, scheduler: bool = False) -> str:
@@ -76,7 +86,6 @@ def fresh_site(bench: Bench, site: str, *, scheduler: bool = False) -> str:
 		"developer_mode": 0,
 		"server_script_enabled": False,
 		"mute_emails": 1,
-		"disable_async": 1,
 	}
 	for folder in FOLDERS:
 		(bench.sites_path / site / folder).mkdir(parents=True, exist_ok=True)
