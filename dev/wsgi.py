@@ -11,6 +11,9 @@ SITE = os.environ["BANK_API_SITE"]
 
 def one_site(environ, start_response):
 	"""Serve `BANK_API_SITE` whatever name the caller used for this machine."""
+	if environ["PATH_INFO"].startswith("/socket.io"):  # realtime events need a server of their own: none here
+		start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+		return [b""]
 	environ["HTTP_X_FRAPPE_SITE_NAME"] = SITE
 	return framework(environ, start_response)
 
