@@ -25,17 +25,16 @@ class Setup:
 
 	def provider(self, name: str, api_version: str, **values: Any) -> dict[str, Any]:
 		"""A Bridge provider that speaks to the sandbox."""
+		defaults = {
+			"connector": "bridge",
+			"environment": "Sandbox",
+			"api_base_url": self.sandbox,
+			"client_id": CLIENT_ID,
+			"client_secret": CLIENT_SECRET,
+			"webhook_secret": WEBHOOK_SECRET,
+		}
 		return self.admin.insert(
-			"Bank API Provider",
-			provider_name=name,
-			connector="bridge",
-			environment="Sandbox",
-			api_version=api_version,
-			api_base_url=self.sandbox,
-			client_id=CLIENT_ID,
-			client_secret=CLIENT_SECRET,
-			webhook_secret=WEBHOOK_SECRET,
-			**values,
+			"Bank API Provider", provider_name=name, api_version=api_version, **(defaults | values)
 		)
 
 	def client(self, site: str, base_url: str, webhook_url: str | None, *providers: str) -> dict[str, str]:

@@ -1,0 +1,461 @@
+"""What every provider has to pass, whatever its protocol: one suite; `Bank` is what a provider's module fills in.
+
+The client site sees the gateway's HTTP API only; the bank's own ledger says what is true.
+"""
+
+import uuid
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from installation import Installation, Site, exact_json, wait_until
+
+THROTTLE_SECONDS = 600
+SLACK_SECONDS = 90
+AMOUNTS = ("0.005", "-0.005", "-1.015", "0.10", "-0.00", "12345678901234.56", "-99999999999999", "1.0E2", "7")
+"""Amounts that a float, a rounding or a re-writing would spoil."""
+
+
+@dataclass(frozen=True)
+class Row:
+	"""A transaction as the bank's ledger and the client's copy can both be read; `amount` is its text."""
+
+	account_id: str
+	id: str
+	date: str
+	amount: str
+	text: str
+	pending: bool
+
+
+@dataclass(frozen=True)
+class Copy:
+	"""What a client has after applying an answer in its order: rows by stable id."""
+
+	live: dict[str, Row]
+	deleted: dict[str, Row]
+	resources: int
+	cursor: str
+
+	def rows(self) -> Counter[Row]:
+		"""The live rows, whatever their ids here."""
+		return Counter(self.live.values())
+
+	def of(self, text: str) -> list[str]:
+		"""The stable ids of live rows with this text."""
+		return [stable for stable, row in self.live.items() if row.text == text]
+
+
+@dataclass(frozen=True)
+class Connection:
+	"""An end user's connection: the provider's id, the row in the gateway, and the end user's name."""
+
+	item_id: str
+	item: str
+	user: str
+
+
+class Bank(ABC):
+	"""A provider's side: how its API is called at the gateway, and how its simulated bank is driven.
+
+	Attributes:
+		installation: the installation under test.
+		provider: name of the Bank API Provider.
+		site: a client site that uses it.
+	"""
+
+	installation: Installation
+	provider: str
+	site: Site
+
+	# the gateway's API for this provider
+
+	@abstractmethod
+	def link(self, user: str) -> dict[str, Any]:
+		"""A link for the end user to connect a bank: `link` and `request`."""
+
+	@abstractmethod
+	def repair_link(self, connection: Connection) -> dict[str, Any]:
+		"""A link for the end user to authenticate again."""
+
+	@abstractmethod
+	def outcome(self, request: str) -> dict[str, Any]:
+		"""What became of a link: `status` and `item_id`."""
+
+	@abstractmethod
+	def read(self, connection: Connection, cursor: str | None = None) -> str:
+		"""The transactions of a connection as the gateway answers them, raw."""
+
+	@abstractmethod
+	def row(self, resource: dict[str, Any]) -> tuple[Row, bool]:
+		"""A resource of the answer, and whether it is marked as deleted."""
+
+	@abstractmethod
+	def account_ids(self, connection: Connection) -> dict[str, str]:
+		"""Stable ids of the accounts in the answer of the accounts call, each with its status."""
+
+	@abstractmethod
+	def status_of(self, connection: Connection) -> int:
+		"""HTTP status of the call that asks for the connection's details."""
+
+	# the bank
+
+	@abstractmethod
+	def authenticate(self, link: str) -> str:
+		"""Walk the end user's pages; where the browser is sent."""
+
+	@abstractmethod
+	def ledger(self, connection: Connection) -> Counter[Row]:
+		"""The truth."""
+
+	@abstractmethod
+	def accounts(self, connection: Connection) -> list[int]:
+		"""The bank's ids of the shared accounts."""
+
+	@abstractmethod
+	def add(self, account: int, **values: Any) -> int:
+		"""A new transaction; its key at the bank. Values: id, amount, date, description, future."""
+
+	@abstractmethod
+	def edit(self, key: int, **values: Any) -> None:
+		"""Change one."""
+
+	@abstractmethod
+	def book(self, key: int, day: str, description: str) -> None:
+		"""A pending one is deleted and booked under a new id."""
+
+	@abstractmethod
+	def delete(self, key: int) -> None:
+		"""Mark one deleted."""
+
+	@abstractmethod
+	def reconnect(self, connection: Connection, with_iban: bool, close: list[int]) -> dict[int, int | None]:
+		"""New ids for accounts and transactions; old account ids with their new ones."""
+
+	@abstractmethod
+	def expire_consent(self, connection: Connection) -> None:
+		"""The consent ends."""
+
+	@abstractmethod
+	def revoke(self, connection: Connection) -> None:
+		"""The end user withdraws the access at the bank."""
+
+	@abstractmethod
+	def throttle(self, retry_after: str | None) -> None:
+		"""Transactions calls are refused for too many calls, until `recover`."""
+
+	@abstractmethod
+	def break_account(self, account: int) -> None:
+		"""One account's transactions call fails, until `recover`."""
+
+	@abstractmethod
+	def recover(self) -> None:
+		"""End all faults."""
+
+	@abstractmethod
+	def knows_item(self, connection: Connection) -> bool:
+		"""Whether the provider still has the connection."""
+
+	# what follows from these
+
+	def connect(self, user: str | None = None) -> Connection:
+		"""An end user connects a bank; everything that follows is done."""
+		user = user or f"user-{uuid.uuid4().hex[:8]}"
+		link = self.link(user)
+		page = self.installation.browse(self.authenticate(link["link"]))
+		assert page.status == 200
+		outcome = self.outcome(link["request"])
+		assert outcome["status"] == "Completed", outcome
+		self.installation.settle(self.provider)
+		item_id = str(outcome["item_id"])
+		return Connection(item_id, self.installation.item(self.provider, item_id)["name"], user)
+
+	def copy(self, connection: Connection, cursor: str | None = None) -> Copy:
+		"""The client reads, and applies what it gets in its order."""
+		answer = exact_json(self.read(connection, cursor))["message"]
+		live: dict[str, Row] = {}
+		deleted: dict[str, Row] = {}
+		assert len(answer["resources"]) == len(answer["stable_ids"])
+		for stable, resource in zip(answer["stable_ids"], answer["resources"], strict=True):
+			row, gone = self.row(resource)
+			live.pop(stable, None)
+			deleted.pop(stable, None)
+			(deleted if gone else live)[stable] = row
+		return Copy(live, deleted, len(answer["resources"]), answer["cursor"])
+
+	def row_of(self, connection: Connection) -> dict[str, Any]:
+		"""The connection's item as its form shows it."""
+		return self.installation.item(self.provider, connection.item_id)
+
+	def sync(self, connection: Connection, fails: bool = False) -> dict[str, Any]:
+		"""Sync now and wait for the end; the item afterwards."""
+		self.installation.sync_now(connection.item)
+		self.installation.settle(self.provider)
+		item = self.row_of(connection)
+		assert (item["sync_status"] == "Failed") == fails, item["last_error"]
+		assert bool(item["last_error"]) == bool(item["failures"]) == fails
+		return item
+
+
+class ProviderConformance:
+	"""The suite. A provider's module derives from it and gives a class-scoped fixture `bank`."""
+
+	@pytest.fixture
+	def connection(self, bank: Bank, installation: Installation) -> Connection:
+		"""A fresh connection of a fresh end user, synced once."""
+		return bank.connect()
+
+	@pytest.fixture(scope="class")
+	def lasting(self, bank: Bank) -> Connection:
+		"""A connection that several tests use, each with rows of its own."""
+		return bank.connect()
+
+	@pytest.fixture
+	def shared(self, lasting: Connection, installation: Installation) -> Connection:
+		"""The lasting connection; the bank is well again after the test."""
+		return lasting
+
+	def equal(self, bank: Bank, connection: Connection) -> Copy:
+		"""The client's copy, which is the bank's ledger: every row, every amount to its text."""
+		copy = bank.copy(connection)
+		assert copy.rows() == bank.ledger(connection)
+		return copy
+
+	# --- link, return, sync
+
+	def test_a_first_sync_gives_the_banks_ledger(self, bank: Bank, connection: Connection) -> None:
+		copy = self.equal(bank, connection)
+		assert len({row.account_id for row in copy.live.values()}) == len(bank.accounts(connection)) >= 3
+		assert bank.row_of(connection)["sync_status"] == "Idle"
+		assert bank.row_of(connection)["feed"] == "Fresh"
+		told = [event["type"] for event in bank.site.receiver.events if event["data"].get("user") == connection.user]
+		for event in ("item.created", "connect.completed", "transactions.updated"):
+			assert event in told
+
+	def test_a_second_sync_without_news_changes_nothing(self, bank: Bank, shared: Connection) -> None:
+		before = self.equal(bank, shared)
+		bank.sync(shared)
+		assert bank.copy(shared, before.cursor).resources == 0
+		assert self.equal(bank, shared).live == before.live
+
+	def test_every_amount_arrives_as_the_text_the_bank_sent(self, bank: Bank, shared: Connection) -> None:
+		account = bank.accounts(shared)[0]
+		for place, amount in enumerate(AMOUNTS):
+			bank.add(account, amount=amount, description=f"AMOUNT {place}", emit=False)
+		bank.sync(shared)
+		copy = self.equal(bank, shared)
+		for place, amount in enumerate(AMOUNTS):
+			(stable,) = copy.of(f"AMOUNT {place}")
+			assert copy.live[stable].amount == amount
+
+	# --- what banks do with rows and ids
+
+	def test_a_pending_one_booked_under_a_new_id_day_and_text_is_one_row(
+		self, bank: Bank, shared: Connection
+	) -> None:
+		account, today = bank.accounts(shared)[0], date.today()
+		key = bank.add(
+			account, amount="-31.17", description="CB HOTEL PARIS", future=True, date=today.isoformat()
+		)
+		bank.installation.settle(bank.provider)
+		before = self.equal(bank, shared)
+		(stable,) = before.of("CB HOTEL PARIS")
+		bank.book(key, (today + timedelta(days=4)).isoformat(), "HOTEL DE PARIS 75001 CARTE 4512")
+		bank.installation.settle(bank.provider)
+		after = self.equal(bank, shared)
+		assert after.of("HOTEL DE PARIS 75001 CARTE 4512") == [stable]
+		assert not after.live[stable].pending
+		assert stable not in after.deleted
+
+	def test_a_deleted_one_is_marked_and_told(self, bank: Bank, shared: Connection) -> None:
+		key = bank.add(bank.accounts(shared)[1], amount="-8.80", description="TO BE DELETED")
+		bank.installation.settle(bank.provider)
+		before = self.equal(bank, shared)
+		(stable,) = before.of("TO BE DELETED")
+		bank.delete(key)
+		bank.installation.settle(bank.provider)
+		assert stable in self.equal(bank, shared).deleted
+		assert list(bank.copy(shared, before.cursor).deleted) == [stable]
+
+	def test_real_twins_stay_two(self, bank: Bank, shared: Connection) -> None:
+		account = bank.accounts(shared)[0]
+		for identifier in ({}, {"id": ""}):
+			for _ in range(2):
+				bank.add(account, amount="-2.50", description=f"CAFE {identifier}", emit=False, **identifier)
+		bank.sync(shared)
+		for _ in range(2):
+			copy = self.equal(bank, shared)
+			assert len(copy.of("CAFE {}")) == len(copy.of("CAFE {'id': ''}")) == 2
+			bank.sync(shared)
+
+	def test_an_id_that_comes_late_finds_its_row(self, bank: Bank, shared: Connection) -> None:
+		account = bank.accounts(shared)[0]
+		blanks: tuple[str | None, ...] = ("", None, "  ")
+		keys = [
+			bank.add(account, id=blank, amount="-5.25", description=f"LATE {blank!r}", emit=False)
+			for blank in blanks
+		]
+		bank.sync(shared)
+		before = bank.copy(shared)
+		for key, blank in zip(keys, blanks, strict=True):
+			assert len(before.of(f"LATE {blank!r}")) == 1
+			bank.edit(key, id=key, emit=False)
+		bank.sync(shared)
+		after = self.equal(bank, shared)
+		assert set(after.live) == set(before.live)
+
+	def test_a_reused_id_loses_no_row(self, bank: Bank, shared: Connection) -> None:
+		first, second = bank.accounts(shared)[:2]
+		key = bank.add(first, amount="-61.00", description="THE FIRST OF ITS ID", date="2026-01-10")
+		bank.installation.settle(bank.provider)
+		bank.add(first, id=key, amount="-7.15", description="ANOTHER ONE", date="2026-03-11", emit=False)
+		bank.add(second, id=key, amount="-7.16", description="IN ANOTHER ACCOUNT", emit=False)
+		bank.sync(shared)
+		for _ in range(2):
+			copy = self.equal(bank, shared)
+			for text in ("THE FIRST OF ITS ID", "ANOTHER ONE", "IN ANOTHER ACCOUNT"):
+				assert len(copy.of(text)) == 1
+			bank.sync(shared)
+
+	# --- reconnections
+
+	@pytest.mark.parametrize("with_iban", [True, False], ids=["with_iban", "without_iban"])
+	def test_a_reconnection_with_new_ids_and_a_closed_account_adds_no_row(
+		self, bank: Bank, connection: Connection, with_iban: bool
+	) -> None:
+		before, accounts = self.equal(bank, connection), bank.account_ids(connection)
+		closed = bank.accounts(connection)[2]
+		mapping = bank.reconnect(connection, with_iban, [closed])
+		assert mapping[closed] is None and all(old != new for old, new in mapping.items())
+		bank.installation.settle(bank.provider)
+		bank.sync(connection)
+		after, accounts_after = bank.copy(connection), bank.account_ids(connection)
+		assert set(accounts_after) == set(accounts)
+		assert sorted(accounts_after.values()) == ["Closed"] + ["Open"] * (len(accounts) - 1)
+		assert set(after.live) == set(before.live)
+		still_open = Counter(row for row in after.live.values() if row.account_id != str(closed))
+		assert still_open == bank.ledger(connection)
+		history = {stable: row for stable, row in before.live.items() if row.account_id == str(closed)}
+		assert history == {stable: after.live[stable] for stable in history}
+
+	def test_connecting_the_same_bank_again_keeps_accounts_and_rows(
+		self, bank: Bank, connection: Connection
+	) -> None:
+		before, accounts = self.equal(bank, connection), bank.account_ids(connection)
+		again = bank.connect(connection.user)
+		assert again.item_id != connection.item_id
+		assert set(bank.account_ids(again)) == set(accounts)
+		assert set(self.equal(bank, again).live) == set(before.live)
+		bank.sync(connection)
+		assert set(bank.account_ids(again)) == set(accounts)
+		assert set(self.equal(bank, again).live) == set(before.live)
+
+	# --- consent
+
+	def test_an_ended_consent_asks_for_the_end_user_who_repairs_the_same_item(
+		self, bank: Bank, connection: Connection
+	) -> None:
+		before = self.equal(bank, connection)
+		bank.expire_consent(connection)
+		bank.installation.settle(bank.provider)
+		item = bank.row_of(connection)
+		assert (item["status"], item["user_action"]) == ("Action Required", "Authenticate")
+		assert bank.copy(connection).live == before.live  # old data is served, and says its age
+		told = [event["data"] for event in bank.site.receiver.of_type("item.updated")]
+		assert {"user": connection.user, "status": "Action Required"}.items() <= told[-1].items()
+
+		link = bank.repair_link(connection)
+		assert bank.installation.browse(bank.authenticate(link["link"])).status == 200
+		assert bank.outcome(link["request"])["status"] == "Completed"
+		bank.add(bank.accounts(connection)[0], amount="-1.23", description="AFTER THE REPAIR")
+		bank.installation.settle(bank.provider)
+		item = bank.row_of(connection)
+		assert (item["name"], item["status"], item["user_action"]) == (connection.item, "OK", "None")
+		after = self.equal(bank, connection)
+		assert set(before.live) <= set(after.live)
+		assert len(after.live) == len(before.live) + 1
+
+	def test_a_link_that_is_left_midway_changes_nothing(self, bank: Bank, connection: Connection) -> None:
+		before = self.equal(bank, connection)
+		bank.expire_consent(connection)
+		bank.installation.settle(bank.provider)
+		link = bank.repair_link(connection)
+		assert bank.outcome(link["request"])["status"] == "Pending"
+		assert bank.row_of(connection)["status"] == "Action Required"
+		assert bank.copy(connection).live == before.live
+
+	def test_an_access_revoked_at_the_bank_ends_the_item(self, bank: Bank, connection: Connection) -> None:
+		bank.revoke(connection)
+		bank.sync(connection)
+		wait_until(
+			"item.deleted",
+			lambda: any(
+				event["data"]["user"] == connection.user
+				for event in bank.site.receiver.of_type("item.deleted")
+			),
+		)
+		assert bank.status_of(connection) == 404
+		assert bank.row_of(connection)["status"] == "Deleted"
+
+	def test_erasing_an_end_user_leaves_nothing(self, bank: Bank, connection: Connection) -> None:
+		end_user = bank.row_of(connection)["end_user"]
+		assert bank.knows_item(connection)
+		bank.installation.setup.admin.press("Bank API End User", end_user, "erase")
+		bank.installation.settle(bank.provider)
+		for doctype in ("Item", "Account", "Transaction", "Connect Request"):
+			query = f"SELECT COUNT(*) AS rows_left FROM `tabBank API {doctype}` WHERE end_user = %s"
+			wait_until(
+				f"the end of {doctype} rows",
+				lambda query=query: bank.installation.sql(query, end_user)[0]["rows_left"] == 0,
+			)
+		assert not bank.knows_item(connection)
+		assert bank.status_of(connection) == 404
+
+	# --- failures
+
+	@pytest.mark.parametrize("retry_after", [str(THROTTLE_SECONDS), "date", None])
+	def test_throttling_is_waited_for_and_no_success(
+		self, bank: Bank, shared: Connection, retry_after: str | None
+	) -> None:
+		before, success = self.equal(bank, shared), bank.row_of(shared)["last_success_at"]
+		bank.add(bank.accounts(shared)[0], amount="-4.44", description="BEHIND THE LIMIT", emit=False)
+		if retry_after == "date":
+			moment = datetime.now(timezone.utc) + timedelta(seconds=THROTTLE_SECONDS)
+			bank.throttle(moment.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+		else:
+			bank.throttle(retry_after)
+		item = bank.sync(shared, fails=True)
+		assert item["last_success_at"] == success
+		wait = (_time(item["next_try_at"]) - _time(item["last_try_at"])).total_seconds()
+		if retry_after:
+			assert THROTTLE_SECONDS - SLACK_SECONDS <= wait <= THROTTLE_SECONDS + SLACK_SECONDS
+		else:
+			assert 1 <= wait <= 3600
+		assert bank.copy(shared).live == before.live
+		bank.recover()
+		bank.sync(shared)
+		assert self.equal(bank, shared).of("BEHIND THE LIMIT")
+
+	def test_one_broken_account_stops_no_other_and_heals_by_itself(
+		self, bank: Bank, shared: Connection
+	) -> None:
+		accounts = bank.accounts(shared)
+		bank.break_account(accounts[0])
+		for account in accounts[:3]:
+			bank.add(account, amount="-9.09", description=f"NEWS OF {account}", emit=False)
+		bank.sync(shared, fails=True)
+		copy = bank.copy(shared)
+		assert [bool(copy.of(f"NEWS OF {account}")) for account in accounts[:3]] == [False, True, True]
+		broken = [row for row in bank.installation.accounts(shared.item) if row["sync_error"]]
+		assert [row["provider_account_id"] for row in broken] == [str(accounts[0])]
+		bank.recover()
+		bank.sync(shared)
+		assert not any(row["sync_error"] for row in bank.installation.accounts(shared.item))
+		self.equal(bank, shared)
+
+
+def _time(text: str) -> datetime:
+	return datetime.fromisoformat(text)

@@ -1,0 +1,34 @@
+"""What end-to-end tests share: one installation whose admin, clients, bank and clock they hold in their hands."""
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.register_assert_rewrite("conformance", "bridge_bank", "installation")
+
+from installation import Installation  # noqa: E402  after the rewriting is set up
+
+from dev.stack import Stack  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def _installation(stack: Stack) -> Iterator[Installation]:
+	installation = Installation(stack)
+	yield installation
+	installation.close()
+
+
+@pytest.fixture
+def installation(_installation: Installation) -> Iterator[Installation]:
+	"""The installation; faults, delays, switches and used-up limits at the bank do not outlive a test."""
+	_calm(_installation)
+	yield _installation
+	_calm(_installation)
+
+
+def _calm(installation: Installation) -> None:
+	control = installation.control
+	control.clear_faults()
+	control.latency(0)
+	control.reset_limits()
+	control.webhook_settings(retry_schedule=[1, 2, 5], copies=1, shuffle=False, reverse=False)
