@@ -11,6 +11,8 @@ import pytest
 
 APP = Path(__file__).resolve().parents[2] / "bank_api"
 LANGUAGES = ("fr", "cs", "pt-BR", "he")
+# The sentences of these connector errors are kept in what the caller reads (gateway/errors.py, from_provider).
+TRANSLATING_CALLS = ("_", "InvalidRequest", "Unsupported")
 PLACEHOLDER = re.compile(r"\{[a-z_0-9]*\}")
 PRODUCT_NAMES = {"Bank API"}
 JS_CALL = re.compile(r"""\b__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`$]*`)""")
@@ -26,7 +28,7 @@ def python_sentences(path: Path) -> Iterator[str]:
 			continue
 		name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 		first = node.args[0]
-		if name == "_" and isinstance(first, ast.Constant) and isinstance(first.value, str):
+		if name in TRANSLATING_CALLS and isinstance(first, ast.Constant) and isinstance(first.value, str):
 			yield first.value
 
 
