@@ -1,4 +1,5 @@
 frappe.listview_settings["Bank API Account"] = {
+	hide_name_column: true,
 	add_fields: ["status", "currency"],
 	filters: [["status", "=", "Open"]],
 	get_indicator(doc) {

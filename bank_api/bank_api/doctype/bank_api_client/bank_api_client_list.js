@@ -1,4 +1,5 @@
 frappe.listview_settings["Bank API Client"] = {
+	hide_name_column: true,
 	add_fields: ["enabled", "user", "webhook_disabled"],
 	get_indicator(doc) {
 		if (!doc.enabled) return [__("Disabled"), "gray", "enabled,=,0"];

@@ -1,4 +1,5 @@
 frappe.listview_settings["Bank API End User"] = {
+	hide_name_column: true,
 	add_fields: ["erased"],
 	filters: [["erased", "=", 0]],
 	get_indicator(doc) {

@@ -1,4 +1,5 @@
 frappe.listview_settings["Bank API Item"] = {
+	hide_name_column: true,
 	add_fields: ["status", "feed", "sync_status"],
 	filters: [["status", "!=", "Deleted"]],
 	get_indicator(doc) {
