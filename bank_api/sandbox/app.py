@@ -19,6 +19,8 @@ from bank_api.sandbox.state import Core, Options
 from bank_api.sandbox.webhooks import Delivery, Target
 
 CONTROL = "/_control"
+# What browsers fetch on their own uses up no fault and fills no log.
+_QUIET = ("/_static/", "/favicon.ico")
 _log = logging.getLogger("bank_api.sandbox")
 
 
@@ -57,6 +59,8 @@ class Sandbox:
 		request = Request(environ)
 		if request.path.startswith(CONTROL):
 			response = self._control(request)
+		elif request.path.startswith(_QUIET):
+			response = self._dispatch(request)
 		else:
 			response = self._logged(request)
 		return response(environ, start_response)

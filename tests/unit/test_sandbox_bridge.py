@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -424,6 +425,9 @@ def test_v3_filters(bank: SandboxControl) -> None:
 	assert {row["id"] for row in same} == {row["id"] for row in rows if row["updated_at"] >= stamp}
 	until = bridge.all(f"/transactions?until={stamp}&limit=500")
 	assert {row["id"] for row in until} == {row["id"] for row in rows if row["updated_at"] <= stamp}
+	bank.switches(since_strict=True)
+	until = bridge.all(f"/transactions?until={stamp}&limit=500")
+	assert {row["id"] for row in until} == {row["id"] for row in rows if row["updated_at"] < stamp}
 	day = sorted(row["date"] for row in rows)[50]
 	dated = bridge.all(f"/transactions?min_date={day}&max_date={day}")
 	assert {row["id"] for row in dated} == {row["id"] for row in rows if row["date"] == day}
@@ -590,3 +594,60 @@ def test_v2_refresh(bank: SandboxControl) -> None:
 	shown = bridge.get(f"{path}/status").json()
 	assert shown["status"] == "info_required"
 	assert shown["mfa"]["type"] == "SMS"
+
+
+# The fields of Bridge's own OpenAPI, as an independent catalogue derived from it lists them
+# (github.com/mindcloud-inc/universal-api-reference, apis/b/bridge, ea5d990f, 2026-08).
+CATALOGUE = {
+	"/accounts": """accounting_balance balance currency_code data_access iban id instant_balance item_id
+		last_refresh_status loan_details name pro provider_id type updated_at""",
+	"/items": """account_types authentication_expires_at created_at id last_successful_refresh last_try_refresh
+		provider_id status status_code_description status_code_info""",
+	"/transactions": """account_id amount booking_date bridge_payment_information category_id clean_description
+		currency_code date deleted future id operation_type provider_description transaction_date updated_at
+		value_date""",
+	"/stocks": """account_id average_purchase_price created_at currency_code current_price deleted id isin label
+		marketplace quantity stock_key ticker total_value updated_at value_date""",
+	"/users": "external_user_id uuid",
+	"/v3/providers": """aggregation_metadata capabilities country_code group_name health_status id images name
+		payment_metadata tags""",
+}
+NEVER_SENT = {"/transactions": {"bridge_payment_information"}}
+
+
+@pytest.mark.parametrize("path", sorted(CATALOGUE))
+def test_v3_fields_are_those_of_the_published_catalogue(bank: SandboxControl, path: str) -> None:
+	bank.add_item("u", transactions=300)
+	rows = Bridge(bank.url).log_in("u").all(f"{path}?limit=500")
+	assert {name for row in rows for name in row} == set(CATALOGUE[path].split()) - NEVER_SENT.get(
+		path, set()
+	)
+
+
+def test_many_clients_at_once(bank: SandboxControl) -> None:
+	"""Readers walk pages while the bank changes rows: nobody sees an error, a row twice, or half a row."""
+	item = bank.add_item("u", transactions=400)["item_id"]
+	stop = threading.Event()
+	failures: list[str] = []
+
+	def read(version: int) -> None:
+		bridge = Bridge(bank.url, version).log_in("u")
+		while not stop.is_set():
+			try:
+				path = "/transactions/updated?limit=50" if version == 2 else "/transactions?limit=50"
+				ids = [row["id"] for row in bridge.all(path)]
+				if len(ids) != len(set(ids)) or len(ids) < 400:
+					failures.append(f"{len(ids)} rows, {len(set(ids))} ids")
+			except Exception as error:  # a thread's failure has to reach the test
+				failures.append(repr(error))
+				return
+
+	threads = [threading.Thread(target=read, args=(version,)) for version in (2, 3, 2, 3)]
+	for thread in threads:
+		thread.start()
+	for _ in range(15):
+		bank.tick(item)
+	stop.set()
+	for thread in threads:
+		thread.join(timeout=20)
+	assert failures == []

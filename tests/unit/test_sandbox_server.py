@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -237,3 +238,32 @@ def test_pages_are_served_fast_enough(bank: SandboxControl) -> None:
 	assert len(rows) == 20000
 	spent = sum(call["ms"] for call in bank.calls("/transactions")) / 1000
 	assert len(rows) / spent > 40_000
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
+def test_https_with_a_private_authority(tmp_path: Path) -> None:
+	key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+	command = (
+		"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=sandbox"
+	)
+	names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+	subprocess.run([*command.split(), *names], check=True, capture_output=True)
+	process = subprocess.Popen(
+		[sys.executable, "-m", "bank_api.sandbox", "--port", "0"]
+		+ ["--tls-cert", str(certificate), "--tls-key", str(key)],
+		cwd=ROOT,
+		stdout=subprocess.PIPE,
+		text=True,
+	)
+	try:
+		assert process.stdout is not None
+		url = process.stdout.readline().split()[1]
+		assert url.startswith("https://127.0.0.1:")
+		session = requests.Session()
+		session.trust_env = False
+		with pytest.raises(requests.exceptions.SSLError):
+			session.get(f"{url}/v3/providers", timeout=10)
+		assert session.get(f"{url}/v3/providers", headers=HEADERS, verify=certificate, timeout=10).ok
+	finally:
+		process.terminate()
+		process.wait(timeout=10)

@@ -150,7 +150,7 @@ class TransactionQueries:
 		Args:
 			account_ids: In scope.
 			since: Lower bound of ``updated_at``; strict or not is a switch.
-			until: Upper bound of ``updated_at``, inclusive.
+			until: Upper bound of ``updated_at``; strict or not with the lower one.
 			min_date: Lower bound of ``date``, inclusive.
 			max_date: Upper bound of ``date``, inclusive.
 			deleted: Whether deleted rows are shown.
@@ -190,5 +190,5 @@ class TransactionQueries:
 		start = 0
 		if since is not None:
 			start = bisect_right(stamps, since if strict else since - 1)
-		end = len(rows) if until is None else bisect_right(stamps, until)
+		end = len(rows) if until is None else bisect_right(stamps, until - 1 if strict else until)
 		return rows[start:end]
