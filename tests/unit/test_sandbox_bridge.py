@@ -436,6 +436,9 @@ def test_v3_filters(bank: SandboxControl) -> None:
 	assert bridge.get("/transactions?since=yesterday").status_code == 400
 	assert bridge.get("/transactions?account_id=abc").status_code == 400
 	assert bridge.get("/transactions?after=nonsense").status_code == 400
+	bridge.call("POST", "/users", json={})
+	foreign = bridge.get("/users?limit=1").json()["pagination"]["next_uri"].partition("?")[2]
+	assert bridge.get(f"/transactions?{foreign}").status_code == 400
 
 
 def test_v3_deleted_rows(bank: SandboxControl) -> None:

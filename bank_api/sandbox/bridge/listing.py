@@ -79,7 +79,10 @@ class Page:
 			The page's rows, and the next_uri or None at the end.
 		"""
 		after = None if self.cursor is None else _key(self.cursor["k"])
-		start = 0 if after is None else bisect_right(keys, after)
+		try:
+			start = 0 if after is None else bisect_right(keys, after)
+		except TypeError as error:  # a cursor of another list
+			raise BridgeError(400, "invalid_parameter", "The cursor is not valid.", "after") from error
 		quirk = self.switches.page_quirk
 		if quirk == "empty" and self.cursor is not None and not self.cursor.get("e"):
 			return [], self._next(after, empty=True)
