@@ -150,7 +150,8 @@ class Sandbox:
 
 	@staticmethod
 	def _values(request: Request) -> dict[str, Any]:
-		values: dict[str, Any] = request.args.to_dict()
+		flags = {"true": True, "false": False}
+		values: dict[str, Any] = {name: flags.get(value, value) for name, value in request.args.items()}
 		data = request.get_data()
 		if data:
 			try:

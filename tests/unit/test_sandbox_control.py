@@ -279,3 +279,12 @@ def test_numbers_keep_their_text(bank: SandboxControl) -> None:
 	assert '"fee":1.50' in text
 	requests.patch(f"{bank.url}/_control/accounts/{account}", data='{"opening": 12.10}', timeout=5)
 	assert bank.ledger(account_id=account)["accounts"][0]["balance"] == "12.00"
+
+
+def test_flags_in_the_query_are_flags(bank: SandboxControl) -> None:
+	account = bank.add_item("u", transactions=10)["accounts"][0]["account_id"]
+	key = bank.transactions(account)[0]["key"]
+	requests.delete(f"{bank.url}/_control/transactions/{key}?purge=false&emit=false", timeout=5)
+	assert bank.ledger(account_id=account)["accounts"][0]["deleted"] == 1
+	requests.delete(f"{bank.url}/_control/transactions/{key}?purge=true", timeout=5)
+	assert bank.ledger(account_id=account)["accounts"][0]["deleted"] == 0

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import date, datetime, timezone
 from typing import Any
 
 from bank_api.sandbox.bridge import ledger, views
@@ -459,7 +460,5 @@ def _instant(values: dict[str, Any]) -> dict[str, Any]:
 	return values
 
 
-def _today(state: BridgeState) -> Any:
-	from datetime import datetime, timezone
-
+def _today(state: BridgeState) -> date:
 	return datetime.fromtimestamp(state.now / 1000, timezone.utc).date()
