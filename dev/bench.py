@@ -163,11 +163,16 @@ class Bench:
 	def call(self, *arguments: str | Path, cwd: Path = REPO, env: Mapping[str, str] | None = None) -> int:
 		"""Run the bench's Python in the foreground, seen and heard; its exit status."""
 		process = subprocess.Popen(guarded([self.python, *arguments]), cwd=cwd, env=self.environment(env))
-		while True:
-			try:
-				return process.wait()
-			except KeyboardInterrupt:  # the child got it too, and says what it has to say
-				continue
+		try:
+			while True:
+				try:
+					return process.wait()
+				except KeyboardInterrupt:  # the child got it too, and says what it has to say
+					continue
+		finally:
+			if process.poll() is None:
+				process.terminate()
+				process.wait(20)
 
 	def frappe(
 		self, *arguments: str, site: str | None = None, log: Path | None = None, timeout: float = 900
