@@ -12,6 +12,10 @@ from collections.abc import Callable
 
 import frappe
 from frappe import _
+from werkzeug.exceptions import Forbidden
+
+from bank_api.gateway.api import error_response
+from bank_api.gateway.errors import NotAllowed
 
 CLIENT_ROLE = "Bank API Client"
 CLIENT_PATHS = tuple(
@@ -54,8 +58,10 @@ def client_of(user: str) -> str | None:
 def confine_clients() -> None:
 	"""Hook `auth_hooks`: refuse a client's key everywhere but at this app's API.
 
+	The answer is ours and always the same: the framework's own holds a random id, a page or a traceback.
+
 	Raises:
-		frappe.PermissionError: the request is for something else.
+		werkzeug.exceptions.Forbidden: the request is for something else.
 	"""
 	user = frappe.session.user
 	if not user or user in ("Guest", "Administrator"):
@@ -64,9 +70,8 @@ def confine_clients() -> None:
 	if frappe.request.path.startswith(CLIENT_PATHS) and not frappe.form_dict.get("cmd"):
 		return
 	if CLIENT_ROLE in frappe.get_roles(user):
-		frappe.throw(
-			_("The key of a client site opens the methods of Bank API only."), frappe.PermissionError
-		)
+		refusal = NotAllowed(_("The key of a client site opens the methods of Bank API only."))
+		raise Forbidden(response=error_response(refusal))
 
 
 def has_permission(
