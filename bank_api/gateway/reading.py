@@ -179,10 +179,13 @@ def _scope(
 
 def _sources(scope: feeds.Scope, start: Cursor) -> list[Source]:
 	sources = []
+	tombstones = {
+		name: providers.connector(name).tombstone for name in {account.provider for account in scope.accounts}
+	}
 	for account in scope.accounts:
 		position = start.position(account.name)
 		first = start.floor if position is None else stamp_after(position)
-		sources.append(Source(account.name, first, providers.connector(account.provider).tombstone))
+		sources.append(Source(account.name, first, tombstones[account.provider]))
 	return sources
 
 

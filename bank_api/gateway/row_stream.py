@@ -38,6 +38,12 @@ _ROWS = (
 	f"""SELECT name, aliases, CAST(payload AS BINARY) FROM {_INDEXED} {_RANGE} ORDER BY change_stamp, name"""
 )
 
+# By the keys that `identity.identity_key` gives to a present id, and to one that was given out twice.
+_IN_USE = f"""SELECT provider_transaction_id FROM {_TABLE}
+	WHERE account = %s AND identity IN %s AND status != 'Deleted'
+	UNION SELECT provider_transaction_id FROM {_TABLE}
+	WHERE account = %s AND identity LIKE 'r:%%' AND status != 'Deleted'"""
+
 
 class Page(NamedTuple):
 	"""A range of rows as JSON list content.
@@ -163,19 +169,29 @@ class RowStream:
 		rows, special, length, resources, names = self._snapshot.rows(_PAGE, (source.account, first, last))[0]
 		# A result that the database has cut (it only warns) is shorter than its parts.
 		if special or length is None or len(resources or b"") != int(length) + rows - 1:
-			return _row_by_row(self._snapshot.rows(_ROWS, (source.account, first, last)), source)
+			return self._row_by_row(source, first, last)
 		return Page(rows, resources, f'"{names}"'.encode())
 
+	def _row_by_row(self, source: Source, first: str, last: str) -> Page:
+		rows = self._snapshot.rows(_ROWS, (source.account, first, last))
+		former_ids = {name: json.loads(aliases) for name, aliases, _ in rows if aliases}
+		in_use = self._in_use(source.account, {former for ids in former_ids.values() for former in ids})
+		resources: list[bytes] = []
+		stable_ids: list[str] = []
+		for name, _, payload in rows:
+			if not payload:
+				raise LookupError(f"Bank API Transaction {name} has no payload to serve")
+			for former in former_ids.get(name, ()):
+				if former not in in_use:
+					resources.append(source.tombstone(payload.decode(), former).encode())
+					stable_ids.append("null")
+			resources.append(payload)
+			stable_ids.append(f'"{name}"')
+		return Page(len(rows), b",".join(resources), ",".join(stable_ids).encode())
 
-def _row_by_row(rows: Sequence[tuple[str, str | None, bytes | None]], source: Source) -> Page:
-	resources: list[bytes] = []
-	ids: list[str] = []
-	for name, aliases, payload in rows:
-		if not payload:
-			raise LookupError(f"Bank API Transaction {name} has no payload to serve")
-		for former in json.loads(aliases) if aliases else ():
-			resources.append(source.tombstone(payload.decode(), former).encode())
-			ids.append("null")
-		resources.append(payload)
-		ids.append(f'"{name}"')
-	return Page(len(rows), b",".join(resources), ",".join(ids).encode())
+	def _in_use(self, account: str, former_ids: set[str]) -> set[str]:
+		"""Those former ids that the bank has given to another transaction since: they are not gone."""
+		if not former_ids:
+			return set()
+		keys = [f"i:{former}" for former in former_ids]
+		return {identifier for (identifier,) in self._snapshot.rows(_IN_USE, (account, keys, account))}

@@ -183,10 +183,10 @@ def _known(account: str, page: list[tuple[str, TransactionData]]) -> dict[str, S
 
 
 def _has_reused_ids(account: str) -> bool:
+	# A range 'r:' to 'r;' would be empty: the collation sorts the semicolon before the colon.
 	return bool(
 		frappe.db.sql(
-			f"SELECT 1 FROM {_TABLE} WHERE account = %s AND identity >= 'r:' AND identity < 'r;' LIMIT 1",
-			account,
+			f"SELECT 1 FROM {_TABLE} WHERE account = %s AND identity LIKE 'r:%%' LIMIT 1", (account,)
 		)
 	)
 

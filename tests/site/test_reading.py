@@ -521,6 +521,25 @@ def test_a_former_id_is_reported_as_gone_before_its_row(tenant: Tenant, anna: Ca
 	assert limited["stable_ids"] == [first, None, None, second]
 
 
+@pytest.mark.parametrize("identity", ["i:77004", "r:" + "0" * 32])
+def test_a_former_id_that_the_bank_has_given_away_again_is_not_gone(
+	tenant: Tenant, anna: Caller, identity: str
+) -> None:
+	account = tenant.account(tenant.item(), [transaction(n) for n in range(3)])
+	first, second, third = (name for name, _ in account.rows())
+	now_its_own = {"provider_transaction_id": "77004", "identity": identity}
+	frappe.db.set_value("Bank API Transaction", first, now_its_own)
+	frappe.db.set_value("Bank API Transaction", second, "aliases", '["77004", "77005"]')
+	frappe.db.commit()
+	message = anna.message(BY_ACCOUNT, account_id=account.account_id)
+	assert message["stable_ids"] == [first, None, second, third]
+	assert message["resources"][1]["id"] == 77005
+	frappe.db.set_value("Bank API Transaction", first, "status", "Deleted")
+	frappe.db.commit()
+	message = anna.message(BY_ACCOUNT, account_id=account.account_id)
+	assert message["stable_ids"] == [first, None, None, second, third]
+
+
 # --- the stream itself
 
 

@@ -114,6 +114,15 @@ def test_reused_id_within_an_account_loses_nothing(account):
 	assert sorted(row.amount for row in account.rows()) == ["-4.50", "2500.00"]
 
 
+def test_a_reused_id_sent_again_alone_is_known(account):
+	salary = sent("1", amount="2500.00", text="SALARY", day=DAY + timedelta(days=20))
+	account.page(sent("1"))
+	account.page(salary)
+	assert account.page(salary).changed == 0
+	assert account.page(sent("1")).changed == 0
+	assert sorted(row.amount for row in account.rows()) == ["-4.50", "2500.00"]
+
+
 def test_the_same_id_in_two_accounts_is_two_rows(db):
 	first, second = Account(db), Account(db)
 	first.page(sent("1"))
