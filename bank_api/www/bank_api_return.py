@@ -29,8 +29,8 @@ def get_context(context: frappe._dict) -> None:
 	"""Fill the page; `connect.finish` has committed what the visit changed."""
 	outcome = _finish()
 	language = page_language(outcome.language, frappe.get_request_header("Accept-Language"))
-	frappe.local.lang = language
-	title, text = _words(outcome.status)
+	# Not by frappe.local.lang: frameworks that have no Language row of this name would fail later on.
+	title, text = _words(outcome.status, language)
 	context.update(
 		{
 			"title": title,
@@ -39,6 +39,7 @@ def get_context(context: frappe._dict) -> None:
 			"language": language,
 			"direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
 			"redirect_url": outcome.redirect_url,
+			"go_on": _("Continue", language),
 			"seconds": SECONDS.get(outcome.status, DEFAULT_SECONDS),
 			"style": _STYLE,
 			"style_hash": _STYLE_HASH,
@@ -75,26 +76,34 @@ def page_language(preferred: str, accepted: str | None) -> str:
 	return "en"
 
 
-def _words(status: str) -> tuple[str, str]:
+def _words(status: str, language: str) -> tuple[str, str]:
 	"""Headline and explanation of an outcome."""
 	if status == "completed":
-		return _("Your bank is connected"), _("You are being taken back to your application.")
+		return _("Your bank is connected", language), _(
+			"You are being taken back to your application.", language
+		)
 	if status == "failed":
 		return (
-			_("Your bank is not connected"),
-			_("The steps on the bank's page were not finished. You can start again from your application."),
+			_("Your bank is not connected", language),
+			_(
+				"The steps on the bank's page were not finished. You can start again from your application.",
+				language,
+			),
 		)
 	if status == "pending":
 		return (
-			_("We are still checking"),
-			_("Your bank has not confirmed the connection yet. You need not wait for it here."),
+			_("We are still checking", language),
+			_("Your bank has not confirmed the connection yet. You need not wait for it here.", language),
 		)
 	if status == "expired":
 		return (
-			_("This link has expired"),
-			_("Too much time has passed since you left. Please start again from your application."),
+			_("This link has expired", language),
+			_("Too much time has passed since you left. Please start again from your application.", language),
 		)
 	return (
-		_("This link is not valid"),
-		_("It may have been used already or copied incompletely. Please start again from your application."),
+		_("This link is not valid", language),
+		_(
+			"It may have been used already or copied incompletely. Please start again from your application.",
+			language,
+		),
 	)

@@ -1,6 +1,7 @@
 """The public API over HTTP: names, both verbs, both generations of clients, and the shape of every failure."""
 
 import json
+import uuid
 from inspect import signature
 
 import pytest
@@ -354,7 +355,7 @@ class TestKeys:
 		from dev.web import ClientSite
 
 		setup = Setup(stack.url, stack.sandbox_url)
-		site = "revoked.example"
+		site = f"revoked-{uuid.uuid4().hex[:8]}.example"
 		keys = setup.client(site, f"https://{site}", None)
 		api = ClientSite(stack.url, keys["api_key"], keys["api_secret"])
 		first = api.answer("get_bridge_item_id", request="x")
@@ -395,6 +396,10 @@ class TestReturnPage:
 		answer = self.page(stack, language=accepted)
 		assert answer.status == 404
 		assert f'<html lang="{shown}" dir="{"rtl" if shown == "he" else "ltr"}">' in answer.text
+
+	def test_it_is_translated(self, stack):
+		texts = {self.page(stack, language=language).text for language in ("en", "fr", "cs", "pt-BR", "he")}
+		assert len({text.split("<h1>")[1] for text in texts}) == 5
 
 	def test_it_is_small_and_needs_nothing_from_elsewhere(self, stack):
 		text = self.page(stack).text
