@@ -10,6 +10,7 @@ body off, so that a reader meets invalid JSON (and a broken chunked encoding), n
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import frappe
@@ -73,6 +74,18 @@ class Source(NamedTuple):
 	tombstone: Callable[[str, str], str]
 
 
+def _one_ahead(pages: Iterator[Page]) -> Iterator[Page]:
+	"""The same pages, each one read while the one before is on its way to the reader."""
+	page = next(pages, None)
+	if page is None:
+		return
+	with ThreadPoolExecutor(max_workers=1) as reader:
+		while page is not None:
+			following = reader.submit(next, pages, None)
+			yield page
+			page = following.result()
+
+
 class Snapshot:
 	"""A read-only database connection of its own that sees the database as it was when it was opened."""
 
@@ -81,8 +94,9 @@ class Snapshot:
 		self._open = True
 		try:
 			self._cursor = self._connection.cursor()
-			self._cursor.execute(f"SET SESSION max_statement_time = {_STATEMENT_SECONDS}")
-			self._cursor.execute(f"SET SESSION group_concat_max_len = {_LONGEST_PAGE}")
+			self._cursor.execute(
+				f"SET SESSION max_statement_time = {_STATEMENT_SECONDS}, group_concat_max_len = {_LONGEST_PAGE}"
+			)
 			self._cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 			self._cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 		except BaseException:
@@ -133,7 +147,7 @@ class RowStream:
 		with tempfile.SpooledTemporaryFile(max_size=_IDS_IN_MEMORY) as ids:
 			lead = head + b'"resources":['
 			separator = b""
-			for page in self._pages():
+			for page in _one_ahead(self._pages()):
 				yield lead + page.resources
 				ids.write(separator + page.stable_ids)
 				lead = separator = b","
