@@ -146,6 +146,11 @@ def test_what_may_be_missing(name, value):
 		assert got.provider_transaction_id is None
 
 
+@pytest.mark.parametrize("blank", ["", "   "])
+def test_a_blank_id_is_no_id(blank):
+	assert transaction(id=blank).provider_transaction_id is None
+
+
 def test_descriptions_stand_in_for_one_another():
 	assert transaction(clean_description=None).description == "CB MONOPRIX 21/11"
 	assert transaction(provider_description=...).original_description == ""

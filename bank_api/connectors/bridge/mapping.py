@@ -101,7 +101,7 @@ def _transaction(row: dict[str, Any], payload: str, account_id: str) -> Transact
 	elif original.__class__ is not str or description.__class__ is not str or currency.__class__ is not str:
 		raise TypeError
 	return TransactionData(
-		None if number is None or number == "" else identifier(number),
+		None if number is None or (number.__class__ is str and not number.strip()) else identifier(number),
 		amount,
 		currency,
 		calendar_date(day),
