@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import frappe
 
-from bank_api.connectors.model import AccountData, LoanDetails
+from bank_api.connectors.model import AccountData, ItemStatus, LoanDetails
 from bank_api.gateway.account_matching import AccountMatches, StoredAccount, match_accounts
 
 DOCTYPE = "Bank API Account"
@@ -43,7 +43,7 @@ def store_accounts(owner: Owner, incoming: list[AccountData]) -> StoreResult:
 	Returns:
 		the accounts whose transactions can be read, and whether anything changed.
 	"""
-	matches = match_accounts(incoming, _stored(owner))
+	matches = match_accounts(incoming, _stored(owner, incoming))
 	open_accounts: dict[str, AccountData] = {}
 	changed = False
 	for data in incoming:
@@ -56,7 +56,7 @@ def store_accounts(owner: Owner, incoming: list[AccountData]) -> StoreResult:
 	return StoreResult(open_accounts, _close_missing(owner, incoming) or changed)
 
 
-def _stored(owner: Owner) -> list[StoredAccount]:
+def _stored(owner: Owner, incoming: list[AccountData]) -> list[StoredAccount]:
 	rows = frappe.db.sql(
 		"""SELECT account.name, account.provider_account_id, account.aliases, account.iban, account.reference,
 			account.account_type, account.currency, account.account_name, item.bank_id, account.item,
@@ -65,6 +65,13 @@ def _stored(owner: Owner) -> list[StoredAccount]:
 		WHERE account.end_user = %s AND account.provider = %s""",
 		(owner.end_user, owner.provider),
 	)
+	ibans = {_plain_iban(data.iban) for data in incoming if data.iban}
+	# A connection that waits for its end user, and of which this one brings an account: the end user has come back
+	# here instead, and nobody else delivers its accounts.
+	replaced = {
+		row[9] for row in rows if row[10] == ItemStatus.ACTION_REQUIRED.value and _plain_iban(row[3]) in ibans
+	}
+	ended = {row[9] for row in rows if row[10] == ItemStatus.DELETED.value} | replaced
 	return [
 		StoredAccount(
 			name=row[0],
@@ -76,10 +83,14 @@ def _stored(owner: Owner) -> list[StoredAccount]:
 			currency=row[6] or "",
 			account_name=row[7] or "",
 			same_bank=row[8] == owner.bank_id,
-			elsewhere=row[9] != owner.item and row[10] != "Deleted" and row[11] == OPEN,
+			elsewhere=row[9] != owner.item and row[9] not in ended and row[11] == OPEN,
 		)
 		for row in rows
 	]
+
+
+def _plain_iban(iban: str | None) -> str:
+	return (iban or "").replace(" ", "").upper()
 
 
 def _store(owner: Owner, data: AccountData, matches: AccountMatches) -> tuple[str, bool]:
@@ -91,11 +102,12 @@ def _store(owner: Owner, data: AccountData, matches: AccountMatches) -> tuple[st
 		return doc.insert(ignore_permissions=True).name, True
 	columns = [*values, "aliases", "generation"]
 	stored = frappe.db.get_value(DOCTYPE, name, columns, as_dict=True, for_update=True)
-	if stored.provider_account_id != data.provider_account_id:
-		values |= _reconnected(stored)
+	reconnected = stored.provider_account_id != data.provider_account_id
 	if stored.item != owner.item:
 		frappe.db.sql("UPDATE `tabBank API Transaction` SET item = %s WHERE account = %s", (owner.item, name))
 	changed = {column: value for column, value in values.items() if not _same(stored.get(column), value)}
+	if reconnected:
+		changed |= _reconnected(stored)
 	if changed:
 		frappe.db.set_value(DOCTYPE, name, changed | {"change_stamp": _stamp()})
 	return name, bool(changed)

@@ -66,8 +66,13 @@ def test_a_reconnection_with_new_ids_and_a_closed_account(bank):
 	item = bank.item()
 	store_accounts(item, [listed("1", iban="FR761"), listed("2", name="Livret A"), listed("3", iban="FR763")])
 	before = bank.rows()
+	# What a pass has left behind must not limit the reading of the new connection's feed.
+	bank.frappe.db.sql(
+		"UPDATE `tabBank API Account` SET sync_since = '2026-01-01', sync_page = '/p', sync_high = 'x'"
+	)
 	store_accounts(item, [listed("11", iban="FR761"), listed("12", name="Livret A")])
 	after = bank.rows()
+	assert (after["12"].sync_since, after["12"].sync_page, after["12"].sync_high) == (None, None, None)
 	assert len(after) == 3
 	assert (after["11"].name, after["12"].name) == (before["1"].name, before["2"].name)
 	assert (after["11"].generation, json.loads(after["11"].aliases), after["11"].sync_since) == (
@@ -93,6 +98,22 @@ def test_a_new_connection_takes_the_account_over_and_the_old_one_lets_go(bank):
 	assert store_accounts(old, [listed("1", iban="FR761")]) == StoreResult({}, False)
 	(row,) = bank.rows().values()
 	assert (row.item, row.provider_account_id, row.status) == (new.item, "11", "Open")
+
+
+def test_connecting_anew_after_the_consent_has_ended_takes_over_all_accounts(bank):
+	old, new = bank.item(status="Action Required"), bank.item()
+	both = names(store_accounts(old, [listed("1", iban="FR761"), listed("2", name="Carte Visa")]))
+	assert names(store_accounts(new, [listed("11", iban="FR761"), listed("12", name="Carte Visa")])) == both
+	assert (
+		store_accounts(old, [listed("1", iban="FR761"), listed("2", name="Carte Visa")]).open_accounts == {}
+	)
+
+
+def test_another_login_does_not_take_cards_by_name_from_one_that_waits_for_its_user(bank):
+	old, new = bank.item(status="Action Required"), bank.item()
+	store_accounts(old, [listed("1", iban="FR761"), listed("2", name="Carte Visa")])
+	store_accounts(new, [listed("11", iban="FR769"), listed("12", name="Carte Visa")])
+	assert len(bank.rows()) == 4
 
 
 def test_another_bank_or_another_user_shares_nothing_but_an_iban_does(bank, db):
