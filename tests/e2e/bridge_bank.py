@@ -26,6 +26,11 @@ class BridgeBank(Bank):
 		self.provider = installation.provider(version, **values)
 		self.site = installation.client(self.provider)
 
+	def quiet_connection(self, **options: Any) -> Connection:
+		"""A connection that was never synced, and that nobody has queued."""
+		(made,) = self.installation.quiet_items(self.provider, self.site, **options)
+		return Connection(str(made["item_id"]), made["item"], made["user"])
+
 	# --- the gateway's API
 
 	def _link(self, method: str, user: str, **values: Any) -> dict[str, Any]:
@@ -103,20 +108,22 @@ class BridgeBank(Bank):
 		self.control.edit_transaction(key, **values)
 
 	def book(self, key: int, day: str, description: str) -> None:
-		self.control.book_transaction(key, new_id=True, date=day, description=description)
+		self.control.book_transaction(key, new_id=True, date=day, description=description, emit=False)
 
 	def delete(self, key: int) -> None:
-		self.control.delete_transaction(key)
+		self.control.delete_transaction(key, emit=False)
 
 	def reconnect(self, connection: Connection, with_iban: bool, close: list[int]) -> dict[int, int | None]:
-		mapping = self.control.reconnect(int(connection.item_id), with_iban=with_iban, close=close)["accounts"]
+		mapping = self.control.reconnect(
+			int(connection.item_id), with_iban=with_iban, close=close, emit=False
+		)["accounts"]
 		return {int(old): new for old, new in mapping.items()}
 
 	def expire_consent(self, connection: Connection) -> None:
 		self.control.expire_item(int(connection.item_id))
 
 	def revoke(self, connection: Connection) -> None:
-		self.control.delete_item(int(connection.item_id))
+		self.control.delete_item(int(connection.item_id), emit=False)
 
 	def throttle(self, retry_after: str | None) -> None:
 		self.control.fail("status", TRANSACTIONS_CALL, times=-1, status=429, retry_after=retry_after)

@@ -181,6 +181,9 @@ class Bank(ABC):
 		assert len(answer["resources"]) == len(answer["stable_ids"])
 		for stable, resource in zip(answer["stable_ids"], answer["resources"], strict=True):
 			row, gone = self.row(resource)
+			if stable is None:  # a former id of a row has come to its end
+				assert gone
+				continue
 			live.pop(stable, None)
 			deleted.pop(stable, None)
 			(deleted if gone else live)[stable] = row
@@ -200,203 +203,221 @@ class Bank(ABC):
 		return item
 
 
+@dataclass(frozen=True)
+class Moment:
+	"""What the client had and what the bank's ledger said at one time; both are equal, row by row."""
+
+	copy: Copy
+	news: Copy
+
+	def one(self, text: str) -> str:
+		"""The stable id of the only live row with this text."""
+		(stable,) = self.copy.of(text)
+		return stable
+
+
+TODAY = date.today()
+BLANKS: tuple[str | None, ...] = ("", None, "  ")
+
+
+class History:
+	"""A connection whose account goes through all that banks do with rows and ids: one sync after each chapter.
+
+	Attributes:
+		first: after the first sync.
+		added: rows of every kind were added.
+		changed: they were booked, deleted, given ids, and ids were used again.
+		quiet: nothing has happened since.
+	"""
+
+	def __init__(self, bank: Bank):
+		self.bank = bank
+		self.connection = bank.connect()
+		self.first = self._now()
+		self._add()
+		self.added = self._synced(self.first)
+		self._change()
+		self.changed = self._synced(self.added)
+		self.quiet = self._synced(self.changed)
+
+	def _add(self) -> None:
+		account = self.bank.accounts(self.connection)[0]
+		for place, amount in enumerate(AMOUNTS):
+			self._row(account, amount, f"AMOUNT {place}")
+		for _ in range(2):
+			self._row(account, "-2.50", "TWIN")
+			self._row(account, "-2.50", "TWIN WITHOUT ID", id="")
+		self.late = [self._row(account, "-5.25", f"LATE {blank!r}", id=blank) for blank in BLANKS]
+		self.pending = self._row(account, "-31.17", "CB HOTEL PARIS", future=True, date=TODAY.isoformat())
+		self.doomed = self._row(account, "-8.80", "TO BE DELETED")
+		self.reused = self._row(account, "-61.00", "THE FIRST OF ITS ID", date="2026-01-10")
+
+	def _change(self) -> None:
+		first, second = self.bank.accounts(self.connection)[:2]
+		for key in self.late:
+			self.bank.edit(key, id=key, emit=False)
+		day = (TODAY + timedelta(days=4)).isoformat()
+		self.bank.book(self.pending, day, "HOTEL DE PARIS 75001 CARTE 4512")
+		self.bank.delete(self.doomed)
+		self._row(first, "-7.15", "ANOTHER ONE", id=self.reused, date="2026-03-11")
+		self._row(second, "-7.16", "IN ANOTHER ACCOUNT", id=self.reused)
+
+	def _row(self, account: int, amount: str, text: str, **values: Any) -> int:
+		return self.bank.add(account, amount=amount, description=text, emit=False, **values)
+
+	def _synced(self, before: Moment) -> Moment:
+		self.bank.sync(self.connection)
+		return self._now(before.copy.cursor)
+
+	def _now(self, cursor: str | None = None) -> Moment:
+		return Moment(equal(self.bank, self.connection), self.bank.copy(self.connection, cursor))
+
+
+def equal(bank: Bank, connection: Connection) -> Copy:
+	"""The client's copy, which is the bank's ledger: every row, every amount to its text."""
+	copy = bank.copy(connection)
+	assert copy.rows() == bank.ledger(connection)
+	return copy
+
+
 class ProviderConformance:
 	"""The suite. A provider's module derives from it and gives a class-scoped fixture `bank`."""
 
+	@pytest.fixture(autouse=True)
+	def _well(self, installation: Installation) -> None:
+		"""The bank is well before and after each test."""
+
 	@pytest.fixture
-	def connection(self, bank: Bank, installation: Installation) -> Connection:
+	def connection(self, bank: Bank) -> Connection:
 		"""A fresh connection of a fresh end user, synced once."""
 		return bank.connect()
 
 	@pytest.fixture(scope="class")
-	def lasting(self, bank: Bank) -> Connection:
-		"""A connection that several tests use, each with rows of its own."""
-		return bank.connect()
-
-	@pytest.fixture
-	def shared(self, lasting: Connection, installation: Installation) -> Connection:
-		"""The lasting connection; the bank is well again after the test."""
-		return lasting
-
-	def equal(self, bank: Bank, connection: Connection) -> Copy:
-		"""The client's copy, which is the bank's ledger: every row, every amount to its text."""
-		copy = bank.copy(connection)
-		assert copy.rows() == bank.ledger(connection)
-		return copy
+	def history(self, bank: Bank) -> History:
+		"""Everything that banks do with rows and ids, seen by one client."""
+		return History(bank)
 
 	# --- link, return, sync
 
-	def test_a_first_sync_gives_the_banks_ledger(self, bank: Bank, connection: Connection) -> None:
-		copy = self.equal(bank, connection)
+	def test_a_first_sync_gives_the_banks_ledger(self, bank: Bank, history: History) -> None:
+		copy, connection = history.first.copy, history.connection
 		assert len({row.account_id for row in copy.live.values()}) == len(bank.accounts(connection)) >= 3
-		assert bank.row_of(connection)["sync_status"] == "Idle"
-		assert bank.row_of(connection)["feed"] == "Fresh"
-		told = [event["type"] for event in bank.site.receiver.events if event["data"].get("user") == connection.user]
+		item = bank.row_of(connection)
+		assert (item["sync_status"], item["feed"]) == ("Idle", "Fresh")
+		events = bank.site.receiver.events
+		told = [event["type"] for event in events if event["data"].get("user") == connection.user]
 		for event in ("item.created", "connect.completed", "transactions.updated"):
 			assert event in told
 
-	def test_a_second_sync_without_news_changes_nothing(self, bank: Bank, shared: Connection) -> None:
-		before = self.equal(bank, shared)
-		bank.sync(shared)
-		assert bank.copy(shared, before.cursor).resources == 0
-		assert self.equal(bank, shared).live == before.live
+	def test_a_sync_without_news_changes_nothing(self, history: History) -> None:
+		assert history.quiet.news.resources == 0
+		assert history.quiet.copy.live == history.changed.copy.live
 
-	def test_every_amount_arrives_as_the_text_the_bank_sent(self, bank: Bank, shared: Connection) -> None:
-		account = bank.accounts(shared)[0]
+	def test_every_amount_arrives_as_the_text_the_bank_sent(self, history: History) -> None:
+		moment = history.added
 		for place, amount in enumerate(AMOUNTS):
-			bank.add(account, amount=amount, description=f"AMOUNT {place}", emit=False)
-		bank.sync(shared)
-		copy = self.equal(bank, shared)
-		for place, amount in enumerate(AMOUNTS):
-			(stable,) = copy.of(f"AMOUNT {place}")
-			assert copy.live[stable].amount == amount
+			assert moment.copy.live[moment.one(f"AMOUNT {place}")].amount == amount
 
 	# --- what banks do with rows and ids
 
-	def test_a_pending_one_booked_under_a_new_id_day_and_text_is_one_row(
-		self, bank: Bank, shared: Connection
-	) -> None:
-		account, today = bank.accounts(shared)[0], date.today()
-		key = bank.add(
-			account, amount="-31.17", description="CB HOTEL PARIS", future=True, date=today.isoformat()
-		)
-		bank.installation.settle(bank.provider)
-		before = self.equal(bank, shared)
-		(stable,) = before.of("CB HOTEL PARIS")
-		bank.book(key, (today + timedelta(days=4)).isoformat(), "HOTEL DE PARIS 75001 CARTE 4512")
-		bank.installation.settle(bank.provider)
-		after = self.equal(bank, shared)
-		assert after.of("HOTEL DE PARIS 75001 CARTE 4512") == [stable]
-		assert not after.live[stable].pending
-		assert stable not in after.deleted
+	def test_a_pending_one_booked_under_a_new_id_day_and_text_is_one_row(self, history: History) -> None:
+		stable = history.added.one("CB HOTEL PARIS")
+		assert history.added.copy.live[stable].pending
+		assert history.changed.one("HOTEL DE PARIS 75001 CARTE 4512") == stable
+		assert not history.changed.copy.live[stable].pending
+		assert stable not in history.changed.copy.deleted
 
-	def test_a_deleted_one_is_marked_and_told(self, bank: Bank, shared: Connection) -> None:
-		key = bank.add(bank.accounts(shared)[1], amount="-8.80", description="TO BE DELETED")
-		bank.installation.settle(bank.provider)
-		before = self.equal(bank, shared)
-		(stable,) = before.of("TO BE DELETED")
-		bank.delete(key)
-		bank.installation.settle(bank.provider)
-		assert stable in self.equal(bank, shared).deleted
-		assert list(bank.copy(shared, before.cursor).deleted) == [stable]
+	def test_a_deleted_one_is_marked_and_told(self, history: History) -> None:
+		stable = history.added.one("TO BE DELETED")
+		assert stable in history.changed.copy.deleted
+		assert list(history.changed.news.deleted) == [stable]
 
-	def test_real_twins_stay_two(self, bank: Bank, shared: Connection) -> None:
-		account = bank.accounts(shared)[0]
-		for identifier in ({}, {"id": ""}):
-			for _ in range(2):
-				bank.add(account, amount="-2.50", description=f"CAFE {identifier}", emit=False, **identifier)
-		bank.sync(shared)
-		for _ in range(2):
-			copy = self.equal(bank, shared)
-			assert len(copy.of("CAFE {}")) == len(copy.of("CAFE {'id': ''}")) == 2
-			bank.sync(shared)
+	def test_real_twins_stay_two(self, history: History) -> None:
+		for moment in (history.added, history.changed, history.quiet):
+			assert len(moment.copy.of("TWIN")) == len(moment.copy.of("TWIN WITHOUT ID")) == 2
 
-	def test_an_id_that_comes_late_finds_its_row(self, bank: Bank, shared: Connection) -> None:
-		account = bank.accounts(shared)[0]
-		blanks: tuple[str | None, ...] = ("", None, "  ")
-		keys = [
-			bank.add(account, id=blank, amount="-5.25", description=f"LATE {blank!r}", emit=False)
-			for blank in blanks
-		]
-		bank.sync(shared)
-		before = bank.copy(shared)
-		for key, blank in zip(keys, blanks, strict=True):
-			assert len(before.of(f"LATE {blank!r}")) == 1
-			bank.edit(key, id=key, emit=False)
-		bank.sync(shared)
-		after = self.equal(bank, shared)
-		assert set(after.live) == set(before.live)
+	def test_an_id_that_comes_late_finds_its_row(self, history: History) -> None:
+		for blank in BLANKS:
+			assert history.added.one(f"LATE {blank!r}") == history.changed.one(f"LATE {blank!r}")
 
-	def test_a_reused_id_loses_no_row(self, bank: Bank, shared: Connection) -> None:
-		first, second = bank.accounts(shared)[:2]
-		key = bank.add(first, amount="-61.00", description="THE FIRST OF ITS ID", date="2026-01-10")
-		bank.installation.settle(bank.provider)
-		bank.add(first, id=key, amount="-7.15", description="ANOTHER ONE", date="2026-03-11", emit=False)
-		bank.add(second, id=key, amount="-7.16", description="IN ANOTHER ACCOUNT", emit=False)
-		bank.sync(shared)
-		for _ in range(2):
-			copy = self.equal(bank, shared)
-			for text in ("THE FIRST OF ITS ID", "ANOTHER ONE", "IN ANOTHER ACCOUNT"):
-				assert len(copy.of(text)) == 1
-			bank.sync(shared)
+	def test_a_reused_id_loses_no_row(self, history: History) -> None:
+		stable = history.added.one("THE FIRST OF ITS ID")
+		for moment in (history.changed, history.quiet):
+			rows = {moment.one(text) for text in ("THE FIRST OF ITS ID", "ANOTHER ONE", "IN ANOTHER ACCOUNT")}
+			assert stable in rows and len(rows) == 3
 
 	# --- reconnections
 
-	@pytest.mark.parametrize("with_iban", [True, False], ids=["with_iban", "without_iban"])
-	def test_a_reconnection_with_new_ids_and_a_closed_account_adds_no_row(
-		self, bank: Bank, connection: Connection, with_iban: bool
-	) -> None:
-		before, accounts = self.equal(bank, connection), bank.account_ids(connection)
-		closed = bank.accounts(connection)[2]
-		mapping = bank.reconnect(connection, with_iban, [closed])
-		assert mapping[closed] is None and all(old != new for old, new in mapping.items())
-		bank.installation.settle(bank.provider)
-		bank.sync(connection)
-		after, accounts_after = bank.copy(connection), bank.account_ids(connection)
-		assert set(accounts_after) == set(accounts)
-		assert sorted(accounts_after.values()) == ["Closed"] + ["Open"] * (len(accounts) - 1)
-		assert set(after.live) == set(before.live)
-		still_open = Counter(row for row in after.live.values() if row.account_id != str(closed))
-		assert still_open == bank.ledger(connection)
-		history = {stable: row for stable, row in before.live.items() if row.account_id == str(closed)}
-		assert history == {stable: after.live[stable] for stable in history}
-
-	def test_connecting_the_same_bank_again_keeps_accounts_and_rows(
+	def test_reconnections_with_new_ids_and_a_closed_account_add_no_row(
 		self, bank: Bank, connection: Connection
 	) -> None:
-		before, accounts = self.equal(bank, connection), bank.account_ids(connection)
-		again = bank.connect(connection.user)
-		assert again.item_id != connection.item_id
-		assert set(bank.account_ids(again)) == set(accounts)
-		assert set(self.equal(bank, again).live) == set(before.live)
-		bank.sync(connection)
-		assert set(bank.account_ids(again)) == set(accounts)
-		assert set(self.equal(bank, again).live) == set(before.live)
+		for with_iban in (True, False):
+			before, accounts = bank.copy(connection), bank.account_ids(connection)
+			closed = bank.accounts(connection)[2]
+			mapping = bank.reconnect(connection, with_iban, [closed])
+			assert mapping[closed] is None and all(old != new for old, new in mapping.items())
+			bank.sync(connection)
+			after, accounts_after = bank.copy(connection), bank.account_ids(connection)
+			assert set(accounts_after) == set(accounts)
+			changed = {stable for stable, status in accounts.items() if status != accounts_after[stable]}
+			assert [accounts_after[stable] for stable in changed] == ["Closed"]
+			assert set(after.live) == set(before.live)
+			shared = {str(account) for account in bank.accounts(connection)}
+			still_open = Counter(row for row in after.live.values() if row.account_id in shared)
+			assert still_open == bank.ledger(connection)
+			history = {stable: row for stable, row in before.live.items() if row.account_id == str(closed)}
+			assert history and history == {stable: after.live[stable] for stable in history}
 
 	# --- consent
 
 	def test_an_ended_consent_asks_for_the_end_user_who_repairs_the_same_item(
 		self, bank: Bank, connection: Connection
 	) -> None:
-		before = self.equal(bank, connection)
+		before = equal(bank, connection)
 		bank.expire_consent(connection)
 		bank.installation.settle(bank.provider)
 		item = bank.row_of(connection)
 		assert (item["status"], item["user_action"]) == ("Action Required", "Authenticate")
-		assert bank.copy(connection).live == before.live  # old data is served, and says its age
 		told = [event["data"] for event in bank.site.receiver.of_type("item.updated")]
 		assert {"user": connection.user, "status": "Action Required"}.items() <= told[-1].items()
 
-		link = bank.repair_link(connection)
+		link = bank.repair_link(connection)  # not followed yet: nothing changes
+		assert bank.outcome(link["request"])["status"] == "Pending"
+		assert bank.copy(connection).live == before.live  # old data is served, and says its age
+
 		assert bank.installation.browse(bank.authenticate(link["link"])).status == 200
 		assert bank.outcome(link["request"])["status"] == "Completed"
 		bank.add(bank.accounts(connection)[0], amount="-1.23", description="AFTER THE REPAIR")
 		bank.installation.settle(bank.provider)
 		item = bank.row_of(connection)
 		assert (item["name"], item["status"], item["user_action"]) == (connection.item, "OK", "None")
-		after = self.equal(bank, connection)
-		assert set(before.live) <= set(after.live)
+		after = equal(bank, connection)
+		assert set(before.live) <= set(after.live) and after.of("AFTER THE REPAIR")
 		assert len(after.live) == len(before.live) + 1
 
-	def test_a_link_that_is_left_midway_changes_nothing(self, bank: Bank, connection: Connection) -> None:
-		before = self.equal(bank, connection)
+	def test_connecting_anew_instead_of_repairing_keeps_accounts_and_rows(
+		self, bank: Bank, connection: Connection
+	) -> None:
+		before, accounts = equal(bank, connection), bank.account_ids(connection)
 		bank.expire_consent(connection)
 		bank.installation.settle(bank.provider)
-		link = bank.repair_link(connection)
-		assert bank.outcome(link["request"])["status"] == "Pending"
-		assert bank.row_of(connection)["status"] == "Action Required"
-		assert bank.copy(connection).live == before.live
+		again = bank.connect(connection.user)
+		assert again.item_id != connection.item_id
+		assert set(bank.account_ids(again)) == set(accounts)
+		assert set(equal(bank, again).live) == set(before.live)
+		bank.sync(connection)  # the older connection leaves the accounts alone
+		assert set(bank.account_ids(again)) == set(accounts)
+		assert equal(bank, again).live == bank.copy(again).live
 
 	def test_an_access_revoked_at_the_bank_ends_the_item(self, bank: Bank, connection: Connection) -> None:
 		bank.revoke(connection)
-		bank.sync(connection)
-		wait_until(
-			"item.deleted",
-			lambda: any(
-				event["data"]["user"] == connection.user
-				for event in bank.site.receiver.of_type("item.deleted")
-			),
-		)
+		bank.installation.sync_now(connection.item)
+
+		def told() -> bool:
+			deleted = bank.site.receiver.of_type("item.deleted")
+			return any(event["data"]["user"] == connection.user for event in deleted)
+
+		wait_until("item.deleted", told)
 		assert bank.status_of(connection) == 404
 		assert bank.row_of(connection)["status"] == "Deleted"
 
@@ -404,8 +425,7 @@ class ProviderConformance:
 		end_user = bank.row_of(connection)["end_user"]
 		assert bank.knows_item(connection)
 		bank.installation.setup.admin.press("Bank API End User", end_user, "erase")
-		bank.installation.settle(bank.provider)
-		for doctype in ("Item", "Account", "Transaction", "Connect Request"):
+		for doctype in ("Transaction", "Account", "Connect Request", "Item"):
 			query = f"SELECT COUNT(*) AS rows_left FROM `tabBank API {doctype}` WHERE end_user = %s"
 			wait_until(
 				f"the end of {doctype} rows",
@@ -416,45 +436,42 @@ class ProviderConformance:
 
 	# --- failures
 
-	@pytest.mark.parametrize("retry_after", [str(THROTTLE_SECONDS), "date", None])
-	def test_throttling_is_waited_for_and_no_success(
-		self, bank: Bank, shared: Connection, retry_after: str | None
-	) -> None:
-		before, success = self.equal(bank, shared), bank.row_of(shared)["last_success_at"]
-		bank.add(bank.accounts(shared)[0], amount="-4.44", description="BEHIND THE LIMIT", emit=False)
-		if retry_after == "date":
-			moment = datetime.now(timezone.utc) + timedelta(seconds=THROTTLE_SECONDS)
-			bank.throttle(moment.strftime("%a, %d %b %Y %H:%M:%S GMT"))
-		else:
+	def test_throttling_is_waited_for_and_no_success(self, bank: Bank, history: History) -> None:
+		connection = history.connection
+		before, success = equal(bank, connection), bank.row_of(connection)["last_success_at"]
+		bank.add(bank.accounts(connection)[0], amount="-4.44", description="BEHIND THE LIMIT", emit=False)
+		moment = datetime.now(timezone.utc) + timedelta(seconds=THROTTLE_SECONDS)
+		for retry_after in (str(THROTTLE_SECONDS), moment.strftime("%a, %d %b %Y %H:%M:%S GMT"), None):
 			bank.throttle(retry_after)
-		item = bank.sync(shared, fails=True)
-		assert item["last_success_at"] == success
-		wait = (_time(item["next_try_at"]) - _time(item["last_try_at"])).total_seconds()
-		if retry_after:
-			assert THROTTLE_SECONDS - SLACK_SECONDS <= wait <= THROTTLE_SECONDS + SLACK_SECONDS
-		else:
-			assert 1 <= wait <= 3600
-		assert bank.copy(shared).live == before.live
-		bank.recover()
-		bank.sync(shared)
-		assert self.equal(bank, shared).of("BEHIND THE LIMIT")
+			item = bank.sync(connection, fails=True)
+			assert item["last_success_at"] == success
+			wait = (_time(item["next_try_at"]) - _time(item["last_try_at"])).total_seconds()
+			if retry_after:
+				assert THROTTLE_SECONDS - SLACK_SECONDS <= wait <= THROTTLE_SECONDS + SLACK_SECONDS
+			else:
+				assert 1 <= wait <= 3600
+			assert bank.copy(connection).live == before.live
+			bank.recover()
+		bank.sync(connection)
+		assert equal(bank, connection).of("BEHIND THE LIMIT")
 
 	def test_one_broken_account_stops_no_other_and_heals_by_itself(
-		self, bank: Bank, shared: Connection
+		self, bank: Bank, history: History
 	) -> None:
-		accounts = bank.accounts(shared)
+		connection = history.connection
+		accounts = bank.accounts(connection)
 		bank.break_account(accounts[0])
 		for account in accounts[:3]:
 			bank.add(account, amount="-9.09", description=f"NEWS OF {account}", emit=False)
-		bank.sync(shared, fails=True)
-		copy = bank.copy(shared)
+		bank.sync(connection, fails=True)
+		copy = bank.copy(connection)
 		assert [bool(copy.of(f"NEWS OF {account}")) for account in accounts[:3]] == [False, True, True]
-		broken = [row for row in bank.installation.accounts(shared.item) if row["sync_error"]]
+		broken = [row for row in bank.installation.accounts(connection.item) if row["sync_error"]]
 		assert [row["provider_account_id"] for row in broken] == [str(accounts[0])]
 		bank.recover()
-		bank.sync(shared)
-		assert not any(row["sync_error"] for row in bank.installation.accounts(shared.item))
-		self.equal(bank, shared)
+		bank.sync(connection)
+		assert not any(row["sync_error"] for row in bank.installation.accounts(connection.item))
+		equal(bank, connection)
 
 
 def _time(text: str) -> datetime:

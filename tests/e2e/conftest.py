@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("conformance", "bridge_bank", "installation")
+pytest.register_assert_rewrite("conformance", "bridge_bank", "installation", "jobs")
 
 from installation import Installation  # noqa: E402  after the rewriting is set up
+from jobs import Jobs  # noqa: E402
 
 from dev.stack import Stack  # noqa: E402
 
@@ -26,9 +27,18 @@ def installation(_installation: Installation) -> Iterator[Installation]:
 	_calm(_installation)
 
 
+@pytest.fixture(scope="session")
+def jobs(_installation: Installation) -> Iterator[Jobs]:
+	"""Sync jobs that a test runs, and kills, by itself."""
+	jobs = Jobs(_installation)
+	yield jobs
+	jobs.close()
+
+
 def _calm(installation: Installation) -> None:
 	control = installation.control
 	control.clear_faults()
 	control.latency(0)
 	control.reset_limits()
+	control.switches(rate_limits=True)
 	control.webhook_settings(retry_schedule=[1, 2, 5], copies=1, shuffle=False, reverse=False)

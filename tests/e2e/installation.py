@@ -107,6 +107,51 @@ class Installation:
 		parts = urlsplit(address)
 		return Caller(f"{parts.scheme}://{parts.netloc}").call("GET", f"{parts.path}?{parts.query}")
 
+	# --- items without the end user's pages
+
+	def quiet_items(self, provider: str, site: Site, count: int = 1, **options: Any) -> list[dict[str, Any]]:
+		"""Connected items, each of an end user of its own, that nobody has synced or queued yet.
+
+		Args:
+			provider: name of the Bank API Provider.
+			site: the client site whose they are.
+			count: how many.
+			options: of the sandbox, such as `transactions` and `accounts`.
+
+		Returns:
+			for each: `item` and `end_user` (row names), `user`, and the sandbox's description of it.
+		"""
+		base = f"user-{uuid.uuid4().hex[:8]}"
+		answer = self.control.add_item(base, count=count, client_id=self.app_of(provider), **options)
+		made = answer.get("items", [answer])
+
+		def work() -> list[dict[str, Any]]:
+			import frappe
+
+			from bank_api.gateway.clock import site_now
+			from bank_api.gateway.ids import row_names
+
+			names = list(row_names(2 * count))
+			for shown in made:
+				shown |= {"item": names.pop(), "end_user": names.pop(), "user": shown["external_user_id"]}
+				own = {"client": site.name, "provider": provider, "now": site_now(), **shown}
+				own.pop("accounts")
+				frappe.db.sql(
+					"""INSERT INTO `tabBank API End User` (name, creation, modified, client, provider, user,
+						external_user_id, provider_user_id) VALUES (%(end_user)s, %(now)s, %(now)s, %(client)s,
+						%(provider)s, %(user)s, %(external_user_id)s, %(user_uuid)s)""",
+					own,
+				)
+				frappe.db.sql(
+					"""INSERT INTO `tabBank API Item` (name, creation, modified, item_id, client, provider,
+						end_user, status, sync_status, feed, next_try_at) VALUES (%(item)s, %(now)s, %(now)s,
+						%(item_id)s, %(client)s, %(provider)s, %(end_user)s, 'Waiting', 'Idle', 'Never', %(now)s)""",
+					own,
+				)
+			return made
+
+		return self.inside(work)
+
 	# --- the clockwork
 
 	def inside(self, work: Callable[[], Result]) -> Result:
@@ -160,6 +205,7 @@ class Installation:
 	def settle(self, provider: str, seconds: float = PATIENCE) -> None:
 		"""Wait until all events of the bank are acted on, all syncs done, and all clients told."""
 		assert self.control.drain_webhooks(seconds), self.control.deliveries(status="pending")
+
 		def work() -> str:
 			import frappe
 

@@ -1,0 +1,101 @@
+"""Whatever the provider answers, stored rows stay, the item says in words what failed, and the next run completes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bridge_bank import BridgeBank
+from conformance import Connection, equal
+from installation import VERSIONS, Installation
+from jobs import Jobs
+
+READ_TIMEOUT = 1
+RETRY_AFTER = 120
+CALLS = {
+	"item": r"/items/\d+(\?|$)",
+	"accounts": r"/accounts(\?|$)",
+	"transactions": r"/transactions(\?|$|/updated)",
+	"token": r"/(authorization/token|authenticate)",
+}
+FAULTS: dict[str, dict[str, Any]] = {
+	"500": {"kind": "status", "status": 500},
+	"429": {"kind": "status", "status": 429, "retry_after": str(RETRY_AFTER)},
+	"403": {"kind": "status", "status": 403},
+	"slow": {"kind": "slow", "seconds": READ_TIMEOUT + 0.3},
+	"cut mid-body": {"kind": "cut"},
+	"reset": {"kind": "reset"},
+	"truncated JSON": {"kind": "truncated"},
+	"garbage": {"kind": "garbage"},
+	"HTML error page": {"kind": "html"},
+	"HTML with 200": {"kind": "html", "status": 200},
+	"empty 200": {"kind": "empty"},
+	"204": {"kind": "no_content"},
+	"empty object": {"kind": "body", "body": "{}"},
+	"null": {"kind": "body", "body": "null"},
+}
+FEW = ("500", "429", "truncated JSON", "HTML with 200", "empty 200", "empty object")
+SECRETS = ("secret-", "Bearer", "Traceback", "<html", "http://")
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def bank(request: pytest.FixtureRequest, _installation: Installation) -> BridgeBank:
+	limits = {"user_calls_per_minute": 0, "token_calls_per_minute": 0, "app_calls_per_5_minutes": 0}
+	return BridgeBank(_installation, request.param, webhooks=False, read_timeout=READ_TIMEOUT, **limits)
+
+
+@pytest.fixture(scope="module")
+def connection(bank: BridgeBank, jobs: Jobs) -> Connection:
+	connection = bank.quiet_connection(transactions=60, accounts=[0, 1])
+	assert jobs.run(connection.item)[0] == 0
+	return connection
+
+
+@pytest.fixture(autouse=True)
+def _no_limits(installation: Installation) -> Iterator[None]:
+	installation.control.switches(rate_limits=False)
+	yield
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_failing_call_is_told_and_made_good(
+	bank: BridgeBank, connection: Connection, jobs: Jobs, call: str
+) -> None:
+	before, item = equal(bank, connection), bank.row_of(connection)
+	success = item["last_success_at"]
+	bank.add(bank.accounts(connection)[0], amount="-3.33", description=f"AFTER {call}", emit=False)
+	many = call == "transactions"
+	for number, name in enumerate(FAULTS if many else FEW, 1):
+		if call == "token":
+			bank.control.expire_tokens(revoke=True)
+		bank.control.fail(path=CALLS[call], times=-1, **FAULTS[name])
+		assert jobs.run(connection.item)[0] == 0
+		hits = [fault["hits"] for fault in bank.control.faults()]
+		bank.recover()
+		item = bank.row_of(connection)
+		assert hits[0] >= 1, f"{name}: the fault was not met"
+		assert (item["sync_status"], item["failures"]) == ("Failed", number), name
+		assert item["next_try_at"] > item["last_try_at"], name
+		assert item["last_success_at"] == success, name
+		assert len(item["last_error"]) > 20 and not any(s in item["last_error"] for s in SECRETS), name
+		assert item["status"] == "OK", name
+		copy = bank.copy(connection)
+		assert copy.live == before.live and copy.deleted == before.deleted, name
+	assert jobs.run(connection.item)[0] == 0
+	item = bank.row_of(connection)
+	assert (item["sync_status"], item["failures"], item["last_error"]) == ("Idle", 0, None)
+	assert equal(bank, connection).of(f"AFTER {call}")
+
+
+def test_an_empty_list_is_not_believed_to_close_all_accounts(
+	bank: BridgeBank, connection: Connection, jobs: Jobs
+) -> None:
+	"""A list that is whole and empty is an answer; its rows stay all the same, and come back with the next one."""
+	before = equal(bank, connection)
+	body = '{"resources":[],"pagination":{"next_uri":null}}'
+	bank.control.fail("body", path=CALLS["accounts"], times=-1, body=body)
+	assert jobs.run(connection.item)[0] == 0
+	assert bank.copy(connection).live == before.live
+	bank.recover()
+	assert jobs.run(connection.item)[0] == 0
+	assert set(bank.account_ids(connection).values()) == {"Open"}
+	assert equal(bank, connection).live == before.live
