@@ -46,10 +46,22 @@ def site(bench: Bench) -> Iterator[str]:
 	frappe.init(slot.site, sites_path=str(bench.sites_path))
 	frappe.connect()
 	_reset(frappe)
+	_site_rows.append(_Rows(frappe))
 	yield slot.site
+	_site_rows.clear()
 	frappe.destroy()
 	os.chdir(before)
 	slot.release()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _module_leaves_no_rows() -> Iterator[None]:
+	"""What a module's own fixtures commit on the site does not reach the next module."""
+	yield
+	for rows in _site_rows:
+		_reconnect(rows.frappe, rows.frappe.local.site)
+		rows.frappe.db.rollback()
+		rows.restore()
 
 
 @pytest.fixture
@@ -91,6 +103,9 @@ def desk(stack: Stack) -> Stack:
 	return stack
 
 
+_site_rows: list["_Rows"] = []
+
+
 class _Rows:
 	"""Which rows the app's tables hold, so that those added later can be told apart."""
 
@@ -109,18 +124,22 @@ class _Rows:
 		"""Delete what was added, put single settings back; commits only if there was something to do."""
 		database, done = self.frappe.db, False
 		for table, kept in self.names.items():
-			if len(kept) <= self.MOST and set(self._names(table)) - set(kept):
+			if len(kept) <= self.MOST and (added := set(self._names(table)) - set(kept)):
 				chosen = " WHERE name NOT IN %(kept)s" if kept else ""
 				database.sql(f"DELETE FROM `{table}`{chosen}", {"kept": kept})
+				for name in added:
+					self.frappe.clear_document_cache(table.removeprefix("tab"), name)
 				done = True
 		if self._values() != self.values:
 			database.sql("DELETE FROM `tabSingles` WHERE doctype IN %(singles)s", {"singles": self.singles})
 			for row in self.values:
 				database.sql("INSERT INTO `tabSingles` (doctype, field, value) VALUES (%s, %s, %s)", row)
+			for single in self.singles:
+				self.frappe.clear_document_cache(single, single)
+			database.value_cache.clear()
 			done = True
 		if done:
 			database.commit()
-			self.frappe.clear_cache()
 
 	def _names(self, table: str) -> list[Any]:
 		return [name for (name,) in self.frappe.db.sql(f"SELECT name FROM `{table}` LIMIT {self.MOST + 1}")]
