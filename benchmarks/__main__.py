@@ -9,6 +9,7 @@ import argparse
 import importlib
 import inspect
 import json
+import os
 import sys
 import time
 from datetime import datetime, timezone
@@ -83,6 +84,7 @@ def _measure(names: list[str]) -> tuple[dict[str, float], dict[str, Exception], 
 	config = {"bank_api_allow_http": 1, "bank_api_allow_private_webhooks": 1}
 	stack = Stack(bench, fresh_site(bench, slot.site))
 	bench.set_site_config(slot.site, **config)
+	os.chdir(bench.sites_path)  # Frappe's logs are named relative to it
 	frame = {"machine": machine(), "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
 	with stack.start(worker=False):  # every benchmark wants the machine for itself
 		frame["versions"] = versions(stack)
