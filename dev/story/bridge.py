@@ -131,7 +131,9 @@ def _news(
 		event = wait_for("transactions.updated", lambda: receiver.of_type("transactions.updated", seen))[0]
 		step.say(f"{event['type']} {event['id']}, sequence {event['data']['sequence']}")
 	with telling.step("the client pulls what changed since its cursor") as step:
-		news = _decimal(client, "get_bank_transactions", user=USER, item_id=item_id, cursor=cursor)["resources"]
+		news = _decimal(client, "get_bank_transactions", user=USER, item_id=item_id, cursor=cursor)[
+			"resources"
+		]
 		if [found["amount"] for found in news if found["id"] == row["id"]] != [Decimal("-42.195")]:
 			raise DevError(f"the new transaction is not among {len(news)} changes")
 		step.say(f"{len(news)} change, amount {news[0]['amount']}")

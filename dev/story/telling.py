@@ -8,7 +8,6 @@ from typing import Any
 
 from dev.errors import DevError
 
-
 RESULT_WIDTH = 60
 
 
