@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
@@ -177,14 +178,19 @@ def _guarded_connect(
 
 
 class _GuardedMixin:
-	"""Replaces the one place where urllib3 opens a socket."""
+	"""Replaces the one place where urllib3 opens a socket; the attributes are those of urllib3's connections."""
+
+	host: str
+	port: Any
+	timeout: Any
+	socket_options: Any
 
 	def __init__(self, *args: object, guard: "GuardedClient", **kwargs: object):
 		super().__init__(*args, **kwargs)
 		self._guard = guard
 
 	def _new_conn(self) -> socket.socket:
-		host = getattr(self, "_dns_host", self.host)
+		host: str = getattr(self, "_dns_host", None) or self.host
 		try:
 			sock = _guarded_connect(
 				host, self.port, self.timeout, self.socket_options or [], self._guard.allow_private
@@ -280,7 +286,7 @@ class GuardedClient:
 				raise DeliveryError("no whole answer in time", timed_out=True) from None
 			raise DeliveryError(_in_words(error)) from None
 
-	def _bounded(self, response: urllib3.HTTPResponse) -> Answer:
+	def _bounded(self, response: Any) -> Answer:
 		"""Read the excerpt; a longer answer costs the connection, not our memory or time."""
 		excerpt = response.read(EXCERPT_BYTES + 1, decode_content=False)
 		if len(excerpt) > EXCERPT_BYTES:
