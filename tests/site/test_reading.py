@@ -719,3 +719,28 @@ def test_the_example_of_polling_in_the_documentation_works(tenant: Tenant, anna:
 	account.write([transaction(5, text="new")])
 	((_, changed),) = poll(cursor)[0]
 	assert changed["clean_description"] == "new"
+
+
+def test_a_cursor_over_hundreds_of_accounts_goes_by_post(site: str, web: Process, db: Any) -> None:
+	client = Tenant.new()
+	caller = Caller(web, client)
+	item = client.item("1")
+	names = [client.account(item, [transaction(n)]).name for n in range(300)]
+	expected = [
+		name
+		for (name,) in frappe.db.sql(
+			"SELECT name FROM `tabBank API Transaction` WHERE account IN %s ORDER BY account", (names,)
+		)
+	]
+	seen: list[str] = []
+	cursor = None
+	for _ in range(4):
+		status, body = caller.raw(BRIDGE + LIST, "POST", {"limit": 100, "cursor": cursor, "user": "anna"})
+		assert status == 200, body
+		message = json.loads(body)["message"]
+		seen += message["stable_ids"]
+		cursor = message["cursor"]
+		if not message["pagination"]["next_uri"]:
+			break
+	assert seen == expected
+	assert len(cursor) > 5000
