@@ -109,3 +109,14 @@ def test_feeds_are_judged_by_their_last_data(queue):
 	}
 	freshness.mark_feeds()
 	assert {item: queue.value(item, "feed") for item in cases} == cases
+
+
+def test_a_gateway_that_nobody_logs_in_to_does_not_fall_asleep(queue):
+	from frappe.utils.scheduler import is_dormant
+
+	queue.frappe.db.delete("Activity Log")
+	assert is_dormant()
+	schedule.tick()
+	schedule.tick()
+	assert not is_dormant()
+	assert queue.frappe.db.count("Activity Log") == 1
