@@ -17,8 +17,9 @@ from frappe.utils.typing_validations import transform_parameter_types
 from werkzeug.wrappers import Response
 
 from bank_api.connectors.errors import ProviderError
+from bank_api.gateway import audit
 from bank_api.gateway.cursor import LONGEST as LONGEST_CURSOR
-from bank_api.gateway.errors import BadArgument, GatewayError, InternalError, from_provider
+from bank_api.gateway.errors import BadArgument, GatewayError, InternalError, NotAllowed, from_provider
 
 PUBLIC_PATHS = ("/api/method/bank_api.", "/api/v1/method/bank_api.", "/api/v2/method/bank_api.")
 MAX_ARGUMENT = 4096  # characters; only a cursor over hundreds of accounts is longer
@@ -49,6 +50,8 @@ def endpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
 		try:
 			return _called(fn, required, args, kwargs)
 		except GatewayError as error:
+			if isinstance(error, NotAllowed):
+				_note_refusal(fn.__name__, error)
 			roll_back()
 			return error_response(error)
 		except Exception:
@@ -72,6 +75,17 @@ def _called(fn: Callable[..., Any], required: list[str], args: tuple, kwargs: di
 	except ProviderError as error:
 		_log_provider_error(error)
 		raise from_provider(error) from None
+
+
+def _note_refusal(method: str, error: GatewayError) -> None:
+	"""A line in the audit log: who tried what was not theirs to do. It is written when the rest is rolled back."""
+	client = frappe.db.get_value("Bank API Client", {"user": frappe.session.user})
+	audit.record(
+		"Call Refused",
+		client=client,
+		outcome=audit.REFUSED,
+		details={"method": method, "reason": error.message, "error": type(error).__name__},
+	)
 
 
 def roll_back() -> None:

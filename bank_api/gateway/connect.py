@@ -9,14 +9,20 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import frappe
 from frappe import _
 
-from bank_api.connectors.errors import NotFound, ProviderError
+from bank_api.connectors.errors import (
+	ConfigurationError,
+	NotFound,
+	ProviderError,
+	ProviderUnavailable,
+	RateLimited,
+)
 from bank_api.connectors.model import ItemData, ItemStatus, LinkKind, LinkRequest, UserAction
 from bank_api.connectors.rate_ledger import patience
 from bank_api.gateway import audit, clients, end_users, items, outcome, providers, sync, tokens
@@ -31,7 +37,11 @@ CHECK_FOR = timedelta(hours=24)  # how long a return is re-read while the provid
 MAX_VALUES = 16  # of a return's query that are looked at
 MAX_VALUE = 256
 WRITE_ATTEMPTS = 3
+MAX_A_TURN = 500  # requests that one turn of the scheduler looks at
 MAX_ADOPTED_URL = 140  # what the client's field holds
+
+# After one of these, the other requests at the same provider would fail the same way.
+_SILENT = (ProviderUnavailable, RateLimited, ConfigurationError)
 
 _REPAIRS = {
 	UserAction.AUTHENTICATE.value: LinkKind.SCA,
@@ -362,7 +372,8 @@ def _settle_with(row: frappe._dict, state: ItemData | None) -> None:
 
 def _write(row: frappe._dict, state: ItemData | None) -> None:
 	if state is None:
-		if row.returned_item_id and row.status != COMPLETED:
+		# An item that was named and is not there settles it; one that was only looked for may still appear.
+		if (row.returned_item_id or row.item) and row.status != COMPLETED:
 			_fail(row, None)
 		return
 	was_known = frappe.db.exists(
@@ -387,36 +398,50 @@ def _fail(row: frappe._dict, item: str | None) -> None:
 	frappe.db.commit()
 
 
-def settle_later(request: str) -> None:
-	"""Settle a request that the provider could not be asked about when the browser was back."""
+def settle_later(request: str) -> ProviderError | GatewayError | None:
+	"""Settle a request that could not be settled when the browser was back.
+
+	Returns:
+		why it still cannot be settled, if so.
+	"""
 	try:
 		settle(request)
 	except (ProviderError, GatewayError) as error:
 		frappe.db.rollback()
 		frappe.logger("bank_api").warning("The return of request %s is checked later: %s", request, error)
+		return error
+	return None
 
 
 def tick() -> None:
-	"""Every two minutes: settle returns that are open, and close requests that nobody came back from."""
-	now = site_now()
-	for row in frappe.get_all(
-		DOCTYPE, filters={"status": RETURNED}, fields=["name", "returned_at"], order_by="returned_at asc"
-	):
+	"""Every two minutes: settle returns that are open, and close requests that nobody came back from.
+
+	A provider that does not answer is asked once a turn, so that it does not hold up the others.
+	"""
+	now, silent = site_now(), set()
+	for row in _open_requests({"status": RETURNED}):
 		if row.returned_at and row.returned_at < now - CHECK_FOR:
 			outcome.fail(row.name, _("The provider could not say what became of the link."))
 			frappe.db.commit()
-		else:
-			settle_later(row.name)
-	for name in frappe.get_all(DOCTYPE, filters={"status": PENDING, "expires_at": ("<", now)}, pluck="name"):
-		_expire(name)
+		elif row.provider not in silent and isinstance(settle_later(row.name), _SILENT):
+			silent.add(row.provider)
+	for row in _open_requests({"status": PENDING, "expires_at": ("<", now)}):
+		if row.provider not in silent and isinstance(_expire(row, now), _SILENT):
+			silent.add(row.provider)
 
 
-def _expire(request: str) -> None:
+def _open_requests(filters: dict[str, Any]) -> list[frappe._dict]:
+	fields = ["name", "provider", "kind", "returned_at", "expires_at"]
+	return frappe.get_all(DOCTYPE, filters=filters, fields=fields, order_by="creation asc", limit=MAX_A_TURN)
+
+
+def _expire(row: frappe._dict, now: datetime) -> ProviderError | GatewayError | None:
 	"""Nobody came back in time; the end user may have connected and closed the tab: look once."""
-	if frappe.db.get_value(DOCTYPE, request, "kind") == LinkKind.CONNECT.value:
-		settle_later(request)
-	outcome.fail(request, _("The end user did not come back in time."), status=EXPIRED)
-	frappe.db.commit()
+	error = settle_later(row.name) if row.kind == LinkKind.CONNECT.value else None
+	if error is None or row.expires_at < now - CHECK_FOR:
+		outcome.fail(row.name, _("The end user did not come back in time."), status=EXPIRED)
+		frappe.db.commit()
+	return error
 
 
 def _outcome(request: str) -> Outcome:

@@ -7,9 +7,10 @@ import frappe
 from frappe import _
 
 from bank_api.connectors.errors import NotFound
-from bank_api.gateway import audit, providers
+from bank_api.gateway import audit, providers, purge
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.errors import BadArgument, UnknownObject
+from bank_api.gateway.locks import exclusive
 
 DOCTYPE = "Bank API End User"
 MAX_USER = 140
@@ -166,8 +167,13 @@ def erase(end_user: str) -> None:
 
 def erase_rows(end_user: str) -> None:
 	"""Delete the rows of an end user marked for erasure; safe to stop and to repeat (job)."""
-	from bank_api.gateway import purge
+	with exclusive(end_user) as held:
+		if held:
+			_erase_rows(end_user)
 
+
+def _erase_rows(end_user: str) -> None:
+	frappe.db.commit()  # see what another worker has erased
 	row = frappe.db.get_value(DOCTYPE, end_user, ["client", "user", "erased"], as_dict=True)
 	if not row or not row.erased:
 		return

@@ -90,41 +90,53 @@ def upsert(
 		guess_request: otherwise close the end user's newest open request with a new item.
 
 	Returns:
-		name of the Bank API Item. The caller commits.
+		name of the Bank API Item. The caller commits; what was written before is committed if the item is new.
 
 	Raises:
 		UnknownObject: the item belongs to another end user.
 	"""
 	known = _by_provider_id(provider, state.provider_item_id)
 	if known is None:
-		if request is None and guess_request:
-			request = outcome.open_request(end_user)
 		bank_name = _bank_name(provider, state.bank_id)
-		inserted = _insert(provider, end_user, state, bank_name)
-		if inserted:
-			_announce(inserted, request)
-			return inserted
-		known = _by_provider_id(provider, state.provider_item_id, for_update=True)
-	if known is None or known.end_user != end_user:
+		_wait_for_turn(end_user)
+		known = _by_provider_id(provider, state.provider_item_id)
+		if known is None:
+			return _insert(provider, end_user, state, bank_name, request, guess_request)
+	if known.end_user != end_user:
 		frappe.logger("bank_api").error("An item was presented for another end user than its own")
 		raise UnknownObject()
 	apply_state(known.name, state)
 	return known.name
 
 
-def _by_provider_id(provider: str, item_id: str, for_update: bool = False) -> frappe._dict | None:
-	return frappe.db.get_value(
-		DOCTYPE,
-		{"provider": provider, "item_id": item_id},
-		["name", "end_user"],
-		as_dict=True,
-		for_update=for_update,
-	)
+def _by_provider_id(provider: str, item_id: str) -> frappe._dict | None:
+	filters = {"provider": provider, "item_id": item_id}
+	return frappe.db.get_value(DOCTYPE, filters, ["name", "end_user"], as_dict=True)
 
 
-def _insert(provider: str, end_user: str, state: ItemData, bank_name: str | None) -> str | None:
-	"""Add the row; None if another worker did so at the same moment."""
-	client = frappe.db.get_value("Bank API End User", end_user, "client")
+def _wait_for_turn(end_user: str) -> None:
+	"""One new item of an end user at a time: the browser's return and the webhook arrive together.
+
+	The lock is the first thing of a new transaction, so that what the other has committed is seen. Two inserts of
+	the same key would end in a deadlock instead of an answer.
+	"""
+	frappe.db.commit()
+	frappe.db.get_value("Bank API End User", end_user, "name", for_update=True)
+
+
+def _insert(
+	provider: str,
+	end_user: str,
+	state: ItemData,
+	bank_name: str | None,
+	request: str | None,
+	guess_request: bool,
+) -> str:
+	client, erased = frappe.db.get_value("Bank API End User", end_user, ["client", "erased"]) or (None, 1)
+	if erased:
+		raise UnknownObject()
+	if request is None and guess_request:
+		request = outcome.open_request(end_user)
 	doc = frappe.get_doc(
 		{
 			"doctype": DOCTYPE,
@@ -138,14 +150,8 @@ def _insert(provider: str, end_user: str, state: ItemData, bank_name: str | None
 			"sync_status": "Idle",
 			**_values(state),
 		}
-	)
-	frappe.db.savepoint("bank_api_item")
-	try:
-		doc.insert(ignore_permissions=True)
-	except (frappe.UniqueValidationError, frappe.DuplicateEntryError):
-		frappe.clear_messages()
-		frappe.db.rollback(save_point="bank_api_item")
-		return None
+	).insert(ignore_permissions=True)
+	_announce(doc.name, request)
 	return doc.name
 
 

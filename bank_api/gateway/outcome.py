@@ -116,7 +116,10 @@ def _locked(request: str) -> frappe._dict | None:
 
 def _end(request: str, status: str, item: str | None, message: str | None) -> None:
 	frappe.db.set_value(
-		DOCTYPE, request, {"status": status, "item": item, "message": message, "completed_at": site_now()}
+		DOCTYPE,
+		request,
+		# The link has served; it opens a page of the provider for whoever holds it.
+		{"status": status, "item": item, "message": message, "completed_at": site_now(), "link": None},
 	)
 
 

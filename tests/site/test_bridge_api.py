@@ -206,6 +206,16 @@ class TestFailures:
 		assert (status, kind) == (403, "NotAllowed")
 		assert "redirect_url" in message
 
+	def test_a_refusal_is_in_the_audit_log(self, stack, client):
+		from dev.web import Admin
+
+		call(stack, client, "get_bridge_connect_link", body={"webhook_url": "https://evil.example/"})
+		filters = {"action": "Call Refused", "client": client.site}
+		line = Admin(stack.url).rows("Bank API Log", filters, ["outcome", "details", "user"])[0]
+		assert line["outcome"] == "Refused"
+		assert json.loads(line["details"])["method"] == "get_bridge_connect_link"
+		assert "evil" not in line["details"]
+
 	def test_a_call_that_the_version_no_longer_has(self, stack, client):
 		status, kind, message = error_of(call(stack, client, "get_pro_confirmation_link", body={}))
 		assert (status, kind) == (410, "NotOffered")

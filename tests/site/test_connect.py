@@ -1,6 +1,7 @@
 """The trip of an end user to the bank and back: links, returns of every kind, and who tells the client."""
 
 import threading
+from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
@@ -283,6 +284,45 @@ class TestBack:
 		assert status_of(link)["status"] == "Completed"
 		assert "connect.completed" in world.events(client)
 
+	def test_a_silent_provider_is_asked_once_a_turn(self, world, client):
+		from bank_api.gateway import connect
+
+		links = [ask(user=f"user {n}") for n in range(3)]
+		world.frappe.db.sql(f"update `tab{REQUEST}` set status = 'Failed' where client != %s", client.name)
+		for link in links:
+			location = world.sandbox.complete_connect(link["link"])
+			world.sandbox.fail("status", path=".*/items/.*", times=100, status=503)
+			come_back(location)
+			world.sandbox.clear_faults()
+		world.sandbox.fail("status", path=".*/items/.*", times=100, status=503)
+		world.sandbox.reset_calls()
+		connect.tick()
+		assert len({call["path"] for call in world.sandbox.calls(".*/items/.*")}) == 1
+		world.sandbox.clear_faults()
+		connect.tick()
+		assert {status_of(link)["status"] for link in links} == {"Completed"}
+
+	def test_provider_down_when_the_time_is_up(self, world, client, link):
+		"""Nobody came back, and the provider cannot say whether a bank was connected: ask again before giving up."""
+		from bank_api.gateway import connect
+		from bank_api.gateway.clock import site_now
+
+		location = world.sandbox.complete_connect(link["link"])
+		late = site_now() - timedelta(minutes=5)
+		world.frappe.db.set_value(REQUEST, link["request"], "expires_at", late)
+		world.frappe.db.commit()
+		world.sandbox.fail("status", path=".*/items.*", times=100, status=503)
+		connect.tick()
+		assert world.events(client) == []
+		world.sandbox.clear_faults()
+		connect.tick()
+		assert status_of(link)["item_id"] == int(query_of(location)["item_id"])
+
+	def test_the_link_is_forgotten_when_it_has_served(self, world, client, link):
+		assert world.frappe.db.get_value(REQUEST, link["request"], "link") == link["link"]
+		come_back(world.sandbox.complete_connect(link["link"]))
+		assert not world.frappe.db.get_value(REQUEST, link["request"], "link")
+
 	def test_provider_down_for_a_day(self, world, client, link):
 		from bank_api.gateway import connect
 
@@ -470,6 +510,23 @@ class TestRepairs:
 
 		with pytest.raises(BadArgument):
 			ask(method)
+
+	def test_an_item_that_is_gone_meanwhile(self, world, client, item_id):
+		again = ask("get_bridge_edit_link", item_id=item_id)
+		location = world.sandbox.complete_connect(again["link"])
+		world.sandbox.delete_item(item_id)
+		query = query_of(location)
+		query.pop("item_id", None)
+		from bank_api.gateway import connect
+
+		assert connect.finish(query).status == "failed"
+
+	def test_a_deleted_item_ends_its_open_repairs(self, world, client, item_id):
+		from bank_api import bridge
+
+		again = ask("get_bridge_edit_link", item_id=item_id)
+		bridge.delete_bridge_item_id(item_id=item_id)
+		assert status_of(again)["status"] == "Failed"
 
 	def test_another_end_users_item_is_unknown(self, world, client, item_id):
 		from bank_api.gateway.errors import UnknownObject

@@ -349,6 +349,16 @@ class TestErasure:
 			with pytest.raises(UnknownObject):
 				call()
 
+	def test_no_new_item_comes_in_while_the_erasure_runs(self, world, client, end_user, item):
+		from bank_api.gateway import end_users, items
+		from bank_api.gateway.errors import UnknownObject
+
+		made = world.sandbox.add_item(world.external_id(client, "jane"))
+		state = read(world, end_user, made["item_id"])
+		end_users.erase(end_user)
+		with pytest.raises(UnknownObject):
+			items.upsert(world.provider, end_user, state)
+
 	def test_a_provider_that_fails_erases_nothing(self, world, client, end_user, item):
 		from bank_api.connectors.errors import ProviderError
 		from bank_api.gateway import end_users
