@@ -178,7 +178,7 @@ def _guarded_connect(
 
 
 class _GuardedMixin:
-	"""Replaces the one place where urllib3 opens a socket; the attributes are those of urllib3's connections."""
+	"""Replaces the one place where urllib3 opens a socket; the attributes are urllib3's."""
 
 	host: str
 	port: Any

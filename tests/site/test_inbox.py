@@ -2,13 +2,15 @@
 
 import hmac
 import json
+import os
+import threading
 import time
 from datetime import timedelta
 from hashlib import sha256
 
 import pytest
 
-from bank_api.gateway import inbox, wake
+from bank_api.gateway import inbox, kept_connection, wake
 from bank_api.gateway.clock import site_now, to_utc, utc_now
 from bank_api.gateway.ids import row_name
 
@@ -21,6 +23,7 @@ SECRET, OLD_SECRET = "current-secret-é", "previous-secret"
 def provider(db, monkeypatch):
 	"""A Bridge provider with a webhook secret; the code under test commits, so it is removed by hand."""
 	monkeypatch.setattr(wake, "wake", lambda job: True)
+	monkeypatch.setattr(inbox, "_ROW_SECONDS", 0)
 	others = db.get_all(PROVIDER, {"enabled": 1}, pluck="name")
 	doc = db.get_doc(
 		{
@@ -154,6 +157,52 @@ def test_the_end_of_a_rotation_needs_no_save(db, provider):
 	time.sleep(1.6)
 	body = body_of()
 	assert receive(provider, body, signed(body, SECRET)).status == 401
+
+
+def test_a_new_secret_counts_at_once_although_the_row_is_kept_for_a_moment(db, provider, monkeypatch):
+	monkeypatch.setattr(inbox, "_ROW_SECONDS", 60)
+	assert receive(provider, body_of()).status == 200
+	doc = db.get_doc(PROVIDER, provider.name)
+	doc.webhook_secret = SECRET + "2"
+	doc.save()
+	db.db.commit()
+	for secret in (SECRET + "2", SECRET, SECRET + "2"):
+		body = body_of()
+		assert receive(provider, body, signed(body, secret)).status == 200
+
+
+def test_spellings_of_a_name_do_not_fill_the_memory(db, provider, monkeypatch):
+	monkeypatch.setattr(inbox, "_ROW_SECONDS", 60)
+	monkeypatch.setattr(inbox, "_rows", {})
+	for name in (provider.name, provider.name.upper(), provider.name + " ", "unknown"):
+		body = body_of()
+		inbox.receive("bridge", name, body, signed(body))
+	assert len(inbox._rows) == 1
+
+
+def test_a_connection_that_died_between_two_webhooks_is_renewed(db, provider):
+	assert receive(provider, body_of()).status == 200
+	(kept,) = db.db.sql("SELECT id FROM information_schema.processlist WHERE id = %s", _thread_id())
+	db.db.sql(f"KILL {int(kept[0])}")
+	assert receive(provider, body_of()).status == 200
+	assert len(stored(db, provider)) == 2
+
+
+def _thread_id() -> int:
+	cursor = kept_connection._kept.connection.cursor()
+	cursor.execute("SELECT CONNECTION_ID()")
+	return cursor.fetchone()[0]
+
+
+def test_threads_and_sites_keep_connections_of_their_own(db, provider):
+	receive(provider, body_of())
+	mine, found = kept_connection._kept.connection, []
+	thread = threading.Thread(target=lambda: found.append(hasattr(kept_connection._kept, "connection")))
+	thread.start()
+	thread.join()
+	assert found == [False] and kept_connection._kept.owner == (os.getpid(), db.local.site)
+	receive(provider, body_of())
+	assert kept_connection._kept.connection is mine
 
 
 def test_an_unknown_and_a_disabled_provider_answer_as_a_forged_signature(db, provider):
