@@ -21,7 +21,7 @@ def _installation(stack: Stack) -> Iterator[Installation]:
 
 @pytest.fixture
 def installation(_installation: Installation) -> Iterator[Installation]:
-	"""The installation; faults, delays, switches and used-up limits at the bank do not outlive a test."""
+	"""The installation; faults and delays at the bank do not outlive a test, and it counts no calls."""
 	_calm(_installation)
 	yield _installation
 	_calm(_installation)
@@ -39,6 +39,5 @@ def _calm(installation: Installation) -> None:
 	control = installation.control
 	control.clear_faults()
 	control.latency(0)
-	control.reset_limits()
-	control.switches(rate_limits=True)
-	control.webhook_settings(retry_schedule=[1, 2, 5], copies=1, shuffle=False, reverse=False)
+	control.switches(rate_limits=False)
+	control.webhook_settings(retry_schedule=[1, 2, 2, 3, 3, 5, 5, 10], copies=1, shuffle=False, reverse=False)

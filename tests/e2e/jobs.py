@@ -16,12 +16,14 @@ class Jobs:
 
 	def __init__(self, installation: Installation):
 		bench = installation.stack.bench
+		self.log = (installation.stack.folder / "logs" / "jobs.log").open("w")
 		self.process = subprocess.Popen(
 			[bench.python, Path(__file__).with_name("killable.py"), installation.stack.site],
 			cwd=bench.sites_path,
 			env=bench.environment(),
 			stdin=subprocess.PIPE,
 			stdout=subprocess.PIPE,
+			stderr=self.log,
 			text=True,
 		)
 
@@ -48,3 +50,4 @@ class Jobs:
 		assert self.process.stdin
 		self.process.stdin.close()
 		self.process.wait(20)
+		self.log.close()

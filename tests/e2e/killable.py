@@ -28,7 +28,13 @@ def job(site: str, item: str, point: str) -> None:
 	if point == "before_finish":
 		sync_job.ItemSync._finish = die
 	elif point == "before_wake":
-		wake.wake = die
+		finish = sync_job.ItemSync._finish
+
+		def finish_and_die(self: sync_job.ItemSync, *arguments: Any) -> None:
+			wake.wake = die
+			finish(self, *arguments)
+
+		sync_job.ItemSync._finish = finish_and_die
 	print(f"started {os.getpid()}", flush=True)
 	sync_job.run(item)
 	frappe.db.commit()

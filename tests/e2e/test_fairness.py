@@ -19,9 +19,7 @@ SLACK = 8
 
 @pytest.fixture
 def bank(installation: Installation) -> BridgeBank:
-	installation.control.switches(rate_limits=False)
-	limits = {"user_calls_per_minute": 0, "token_calls_per_minute": 0, "app_calls_per_5_minutes": 0}
-	return BridgeBank(installation, "2025-01-15", webhooks=False, read_timeout=READ_TIMEOUT, **limits)
+	return BridgeBank(installation, "2025-01-15", webhooks=False, read_timeout=READ_TIMEOUT)
 
 
 def test_500_items_due_at_once_each_get_their_turn(bank: BridgeBank) -> None:

@@ -21,12 +21,12 @@ PAGE = 20
 @pytest.fixture(scope="module")
 def bank(_installation: Installation) -> BridgeBank:
 	# Without the bank's webhooks nobody else starts a sync; small pages make many commits.
-	return BridgeBank(_installation, "2025-01-15", webhooks=False, page_size=PAGE, user_calls_per_minute=0)
+	return BridgeBank(_installation, "2025-01-15", webhooks=False, page_size=PAGE)
 
 
 @pytest.fixture(autouse=True)
-def _no_limits(installation: Installation) -> None:
-	installation.control.switches(rate_limits=False)
+def _well(installation: Installation) -> None:
+	"""The bank is well before and after each test."""
 
 
 def content(

@@ -1,6 +1,5 @@
 """Whatever the provider answers, stored rows stay, the item says in words what failed, and the next run completes."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,21 +38,19 @@ SECRETS = ("secret-", "Bearer", "Traceback", "<html", "http://")
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def bank(request: pytest.FixtureRequest, _installation: Installation) -> BridgeBank:
-	limits = {"user_calls_per_minute": 0, "token_calls_per_minute": 0, "app_calls_per_5_minutes": 0}
-	return BridgeBank(_installation, request.param, webhooks=False, read_timeout=READ_TIMEOUT, **limits)
+	return BridgeBank(_installation, request.param, webhooks=False, read_timeout=READ_TIMEOUT)
 
 
 @pytest.fixture(scope="module")
 def connection(bank: BridgeBank, jobs: Jobs) -> Connection:
-	connection = bank.quiet_connection(transactions=60, accounts=[0, 1])
+	connection = bank.quiet_connection(transactions=60, accounts=[0])
 	assert jobs.run(connection.item)[0] == 0
 	return connection
 
 
 @pytest.fixture(autouse=True)
-def _no_limits(installation: Installation) -> Iterator[None]:
-	installation.control.switches(rate_limits=False)
-	yield
+def _well(installation: Installation) -> None:
+	"""The bank is well before and after each test."""
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -18,13 +18,12 @@ MIDDLE = 200
 def bank(_installation: Installation) -> BridgeBank:
 	if not _installation.stack.bench.embedded_bench:
 		pytest.skip("restarts the servers of the bench, which an existing bench needs for itself")
-	limits = {"user_calls_per_minute": 0, "token_calls_per_minute": 0, "app_calls_per_5_minutes": 0}
-	return BridgeBank(_installation, "2025-01-15", page_size=PAGE, **limits)
+	return BridgeBank(_installation, "2025-01-15", page_size=PAGE)
 
 
 @pytest.fixture(autouse=True)
-def _no_limits(installation: Installation) -> None:
-	installation.control.switches(rate_limits=False)
+def _well(installation: Installation) -> None:
+	"""The bank is well before and after each test."""
 
 
 def restart(bank: BridgeBank, service: str) -> None:
