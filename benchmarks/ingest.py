@@ -57,9 +57,7 @@ def run(stack: Any) -> dict[str, float]:
 
 def _rows(bank: Bank, item: str) -> tuple[list[str], list[tuple]]:
 	columns = [
-		row[0]
-		for row in bank.frappe.db.sql(f"SHOW COLUMNS FROM {_TABLE}")
-		if not row[0].startswith("_")
+		row[0] for row in bank.frappe.db.sql(f"SHOW COLUMNS FROM {_TABLE}") if not row[0].startswith("_")
 	]
 	names = ", ".join(f"`{column}`" for column in columns)
 	return columns, list(bank.frappe.db.sql(f"SELECT {names} FROM {_TABLE} WHERE item = %s", item))
@@ -72,7 +70,9 @@ def _insert(bank: Bank, columns: list[str], rows: list[tuple]) -> float:
 	identity = columns.index("identity")
 	began = time.perf_counter()
 	for row, fields in zip(rows, values, strict=True):
-		doc = bank.frappe.get_doc({"doctype": "Bank API Transaction", **fields, "identity": f"b:{row[identity]}"})
+		doc = bank.frappe.get_doc(
+			{"doctype": "Bank API Transaction", **fields, "identity": f"b:{row[identity]}"}
+		)
 		doc.insert(ignore_permissions=True)
 	bank.frappe.db.commit()
 	seconds = time.perf_counter() - began

@@ -42,7 +42,9 @@ def _resync(bank: Bank, item: str, stored: int) -> float:
 def _multiply(bank: Bank, item: str) -> None:
 	"""Add copies of every row under other names and identities, as a long history would."""
 	columns = [
-		row[0] for row in bank.frappe.db.sql(f"SHOW COLUMNS FROM {_TABLE}") if row[0] not in ("name", "identity")
+		row[0]
+		for row in bank.frappe.db.sql(f"SHOW COLUMNS FROM {_TABLE}")
+		if row[0] not in ("name", "identity")
 	]
 	names = ", ".join(f"`{column}`" for column in columns)
 	for copy in range(COPIES):

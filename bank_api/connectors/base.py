@@ -84,3 +84,6 @@ class Connector(Protocol):
 
 	def tombstone(self, payload: str, provider_transaction_id: str) -> str:
 		"""The provider's JSON text that tells a reader that this transaction id no longer exists."""
+
+	def outline(self, payload: str) -> str:
+		"""A transaction's JSON text reduced to ids, dates, amounts and flags, for when its payload is no longer kept."""

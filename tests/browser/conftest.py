@@ -83,19 +83,24 @@ class Screen:
 
 	def open(self, path: str) -> None:
 		self.page.goto(f"{self.url}/app/{path}")
-		self.page.wait_for_selector(".page-container:visible .layout-main, .page-container:visible .codex-editor")
+		self.page.wait_for_selector(
+			".page-container:visible .layout-main, .page-container:visible .codex-editor"
+		)
 		self.settle()
 
 	def form(self, doctype: str, name: str) -> None:
 		self.open(f"{doctype.lower().replace(' ', '-')}/{name.replace(' ', '%20')}")
 		self.page.wait_for_function(
-			"name => window.cur_frm && cur_frm.doc && (cur_frm.doc.name === name || cur_frm.is_new())", arg=name
+			"name => window.cur_frm && cur_frm.doc && (cur_frm.doc.name === name || cur_frm.is_new())",
+			arg=name,
 		)
 		self.settle()
 
 	def settle(self) -> None:
 		"""Wait until nothing is loading."""
-		self.page.wait_for_function("() => window.frappe && frappe.request && frappe.request.ajax_count === 0")
+		self.page.wait_for_function(
+			"() => window.frappe && frappe.request && frappe.request.ajax_count === 0"
+		)
 		self.page.wait_for_timeout(300)
 
 	def tab(self, label: str) -> None:
@@ -107,11 +112,15 @@ class Screen:
 		control.locator("input:visible, textarea:visible, select:visible").first.blur()
 
 	def choose(self, fieldname: str, value: str) -> None:
-		self.page.locator(f".frappe-control[data-fieldname='{fieldname}']:visible select").first.select_option(value)
+		self.page.locator(
+			f".frappe-control[data-fieldname='{fieldname}']:visible select"
+		).first.select_option(value)
 
 	def shown(self, fieldname: str) -> str:
 		"""The text of a read-only field."""
-		return self.page.locator(f".frappe-control[data-fieldname='{fieldname}'] .control-value").first.inner_text()
+		return self.page.locator(
+			f".frappe-control[data-fieldname='{fieldname}'] .control-value"
+		).first.inner_text()
 
 	def save(self) -> None:
 		self.page.locator(".page-head:visible .primary-action:visible").click()
@@ -172,7 +181,9 @@ def world(desk: Any) -> Iterator[World]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
 	with playwright.sync_playwright() as api:
-		browser = api.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+		browser = api.chromium.launch(
+			executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+		)
 		yield browser
 		browser.close()
 
@@ -278,7 +289,9 @@ def item(world: World, client: str, chromium: Any) -> str:
 	be_the_end_user(page, urlsplit(world.stack.sandbox_url).netloc)
 	page.wait_for_url(f"{world.receiver.origin}/**", timeout=30 * SECONDS, wait_until="commit")
 	context.close()
-	wait_for("the item", lambda: world.client.call("get_bridge_item_id", request=link["request"])["item_id"], 60)
+	wait_for(
+		"the item", lambda: world.client.call("get_bridge_item_id", request=link["request"])["item_id"], 60
+	)
 	world.item = world.admin.rows("Bank API Item", {"client": client}, ["name"])[0]["name"]
 	wait_for("its first sync", lambda: world.row("Bank API Item", world.item).get("last_success_at"), 60)
 	return world.item

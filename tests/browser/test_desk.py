@@ -133,7 +133,9 @@ def test_an_item_that_needs_its_end_user_gets_a_link(screen: Any, world: Any, it
 		dialog.locator(".btn-primary:visible").click()
 	assert popup.value.url.startswith(world.stack.sandbox_url)
 	popup.value.close()
-	request = world.admin.rows("Bank API Connect Request", {"item": item, "status": "Pending"}, ["name", "kind"])[0]
+	request = world.admin.rows(
+		"Bank API Connect Request", {"item": item, "status": "Pending"}, ["name", "kind"]
+	)[0]
 	assert request["kind"] != "Connect"
 	screen.form("Bank API Connect Request", request["name"])
 	assert screen.page.locator(".page-head:visible .custom-actions button", has_text="Open Link").count()
@@ -148,13 +150,17 @@ def test_the_workspace_opens_on_what_needs_a_human(screen: Any, item: str):
 	assert titles == ["items to reconnect", "stale feeds", "consents about to expire", "dead letters"]
 	assert cards.nth(0).locator(".number").inner_text().strip() == "1"
 	screen.page.locator(".dashboard-widget-box:visible svg.frappe-chart").nth(1).wait_for()
-	bars = screen.page.locator(".dashboard-widget-box:visible").first.locator("svg.frappe-chart rect.bar, svg.frappe-chart .bar")
+	bars = screen.page.locator(".dashboard-widget-box:visible").first.locator(
+		"svg.frappe-chart rect.bar, svg.frappe-chart .bar"
+	)
 	assert bars.count() > 0
 	screen.page.mouse.move(0, 0)
 	screen.picture("workspace")
 	cards.nth(0).locator(".number").click()
 	screen.page.locator(".list-row-container:visible").first.wait_for()
-	assert "status=Action" in screen.page.url or screen.page.locator(".list-row-container:visible").count() == 1
+	assert (
+		"status=Action" in screen.page.url or screen.page.locator(".list-row-container:visible").count() == 1
+	)
 
 
 def test_a_repaired_item_is_green_again(screen: Any, world: Any, item: str):
@@ -166,7 +172,9 @@ def test_a_repaired_item_is_green_again(screen: Any, world: Any, item: str):
 
 
 def test_a_delivery_is_replayed_with_the_same_id(screen: Any, world: Any, item: str):
-	delivery = world.admin.rows(DELIVERY, {"event_type": "item.created", "status": "Delivered"}, ["name", "event_id"])[0]
+	delivery = world.admin.rows(
+		DELIVERY, {"event_type": "item.created", "status": "Delivered"}, ["name", "event_id"]
+	)[0]
 	seen = len([event for event in world.receiver.events if event["id"] == delivery["event_id"]])
 	screen.form(DELIVERY, delivery["name"])
 	screen.picture("delivery")
@@ -233,12 +241,21 @@ def test_every_page_opens_without_a_script_error(
 			screen.page.locator(".number-widget-box:visible", has_text="חיבורים שיש לחדש").wait_for()
 		screen.page.locator(".number-widget-box:visible .number").nth(3).wait_for()
 		screen.picture(f"workspace-{language}-{width}")
-		for doctype in (ITEM, "Bank API Account", "Bank API Transaction", DELIVERY, "Bank API Log", "Bank API End User"):
+		for doctype in (
+			ITEM,
+			"Bank API Account",
+			"Bank API Transaction",
+			DELIVERY,
+			"Bank API Log",
+			"Bank API End User",
+		):
 			screen.open(doctype.lower().replace(" ", "-"))
 			screen.page.locator(".list-row-container:visible, .no-result:visible").first.wait_for()
 			name = world.admin.rows(doctype, {}, ["name"])[0]["name"]
 			screen.form(doctype, name)
-			screen.page.wait_for_function("width => document.scrollingElement.scrollWidth <= width + 2", arg=width)
+			screen.page.wait_for_function(
+				"width => document.scrollingElement.scrollWidth <= width + 2", arg=width
+			)
 		screen.form("Bank API Settings", "Bank API Settings")
 		screen.form("Bank API Provider", "Bridge Sandbox")
 		screen.form("Bank API Client", "shop.example.com")
@@ -264,8 +281,10 @@ def test_erase_leaves_nothing_of_the_end_user(screen: Any, world: Any, item: str
 	screen.alert("The end user's data is erased.")
 	wait_for(
 		"the erasure",
-		lambda: not world.admin.rows("Bank API Transaction", {"end_user": end_user}, ["name"])
-		and not world.admin.rows("Bank API Account", {"end_user": end_user}, ["name"]),
+		lambda: (
+			not world.admin.rows("Bank API Transaction", {"end_user": end_user}, ["name"])
+			and not world.admin.rows("Bank API Account", {"end_user": end_user}, ["name"])
+		),
 		60,
 	)
 

@@ -357,7 +357,14 @@ def test_only_managers_press_buttons(db):
 
 
 def test_a_manager_reads_all_and_writes_the_set_up_only(db):
-	user = db.get_doc({"doctype": "User", "email": f"{row_name()}@example.com", "first_name": "Manager", "send_welcome_email": 0})
+	user = db.get_doc(
+		{
+			"doctype": "User",
+			"email": f"{row_name()}@example.com",
+			"first_name": "Manager",
+			"send_welcome_email": 0,
+		}
+	)
 	user.append("roles", {"role": "Bank API Manager"})
 	user.insert(ignore_permissions=True)
 	db.set_user(user.name)

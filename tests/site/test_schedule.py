@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bank_api.gateway import freshness, schedule, sync
+from bank_api.gateway import freshness, schedule, sync, sync_job, wake
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.ids import row_name
 from bank_api.gateway.locks import exclusive, lock_name
@@ -17,9 +17,14 @@ class Queue:
 		self.frappe = frappe
 		self.jobs: list[str] = []
 		self.provider, self.client = row_name(), row_name()
-		frappe.db.sql("INSERT INTO `tabBank API Provider` (name, enabled, stale_after_hours) VALUES (%s, 1, 48)", self.provider)
-		frappe.db.sql("INSERT INTO `tabBank API Client` (name, site, enabled) VALUES (%s, %s, 1)", (self.client,) * 2)
-		monkeypatch.setattr(frappe, "enqueue", lambda method, item, **options: self.jobs.append(item))
+		frappe.db.sql(
+			"INSERT INTO `tabBank API Provider` (name, enabled, stale_after_hours) VALUES (%s, 1, 48)",
+			self.provider,
+		)
+		frappe.db.sql(
+			"INSERT INTO `tabBank API Client` (name, site, enabled) VALUES (%s, %s, 1)", (self.client,) * 2
+		)
+		monkeypatch.setattr(wake, "job_after_commit", lambda method, item, **options: self.jobs.append(item))
 		monkeypatch.setattr(frappe.db, "commit", lambda: None)
 
 	def item(self, **values) -> str:
@@ -69,6 +74,24 @@ def test_asking_twice_queues_once_and_a_lost_job_is_queued_again(queue):
 	queue.frappe.db.set_value("Bank API Item", item, "queued_until", site_now() - timedelta(seconds=1))
 	schedule.tick()
 	assert queue.jobs == [item, item]
+
+
+def test_news_announced_until_the_last_round_are_due_again(queue, monkeypatch):
+	item = queue.item()
+	rounds = []
+
+	def announce_more(self):
+		rounds.append(self.row.name)
+		sync.request(item, "webhook")
+		later = site_now() + timedelta(hours=6)
+		queue.frappe.db.set_value("Bank API Item", item, {"next_try_at": later, "queued_until": None})
+
+	monkeypatch.setattr(sync_job.ItemSync, "run", announce_more)
+	sync_job.run(item)
+	assert rounds == [item] * sync_job.ROUNDS
+	queue.jobs.clear()
+	schedule.tick()
+	assert queue.jobs == [item]
 
 
 def test_a_deleted_item_is_not_queued(queue):

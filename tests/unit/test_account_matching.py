@@ -92,5 +92,7 @@ def test_an_account_that_a_newer_connection_took_over_is_left_to_it():
 
 
 def test_a_second_login_at_the_same_bank_does_not_take_accounts_by_name():
-	matches = match_accounts([incoming("11", name="Livret A")], [stored("a", "1", account_name="Livret A", elsewhere=True)])
+	matches = match_accounts(
+		[incoming("11", name="Livret A")], [stored("a", "1", account_name="Livret A", elsewhere=True)]
+	)
 	assert matches.rows == {}

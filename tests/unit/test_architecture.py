@@ -37,7 +37,9 @@ def test_no_framework_below_the_gateway(path):
 
 @pytest.mark.parametrize("path", [p for name in FRAMEWORK_FREE[:3] for p in modules(name)], ids=relative)
 def test_lower_layers_know_nothing_of_the_gateway(path):
-	above = ("bank_api.gateway", "bank_api.bank_api", "bank_api.sandbox") + tuple(f"bank_api.{n}" for n in API_MODULES)
+	above = ("bank_api.gateway", "bank_api.bank_api", "bank_api.sandbox") + tuple(
+		f"bank_api.{n}" for n in API_MODULES
+	)
 	assert not {name for name in imports(path) if name.startswith(above)}
 
 
@@ -54,17 +56,21 @@ def test_the_public_api_goes_through_the_gateway(path):
 
 @pytest.mark.parametrize("path", modules("bank_api"), ids=relative)
 def test_doctype_controllers_make_no_http(path):
-	assert not {name for name in imports(path) if name.split(".")[0] in ("requests", "urllib3", "http", "httpx")}
+	assert not {
+		name for name in imports(path) if name.split(".")[0] in ("requests", "urllib3", "http", "httpx")
+	}
 
 
 @pytest.mark.parametrize("path", modules("sandbox"), ids=relative)
 def test_the_sandbox_shares_no_code_with_the_connectors(path):
-	assert not {name for name in imports(path) if name.startswith(("bank_api.connectors", "bank_api.gateway"))}
+	assert not {
+		name for name in imports(path) if name.startswith(("bank_api.connectors", "bank_api.gateway"))
+	}
 
 
 @pytest.mark.parametrize("path", modules(), ids=relative)
 def test_one_choke_point_for_http(path):
-	if path.name.startswith("http") and path.parent.name == "connectors" or "sandbox" in path.parts:
+	if (path.name.startswith("http") and path.parent.name == "connectors") or "sandbox" in path.parts:
 		return
 	calls = {
 		f"{node.func.value.id}.{node.func.attr}"
@@ -81,7 +87,9 @@ def test_annotations_are_types_not_strings(path):
 	assert "__future__.annotations" not in imports(path)
 
 
-@pytest.mark.parametrize("path", [p for n in ("connectors", "payments", "gateway") for p in modules(n)], ids=relative)
+@pytest.mark.parametrize(
+	"path", [p for n in ("connectors", "payments", "gateway") for p in modules(n)], ids=relative
+)
 def test_no_float_near_an_amount(path):
 	tree = ast.parse(path.read_text())
 	calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "float"]

@@ -25,7 +25,9 @@ def sent(
 	)
 
 
-def row(name: str, data: TransactionData, generation: int = 0, ordinal: int = 0, **changes) -> StoredTransaction:
+def row(
+	name: str, data: TransactionData, generation: int = 0, ordinal: int = 0, **changes
+) -> StoredTransaction:
 	stored = StoredTransaction(
 		name=name,
 		identity=identity_key(data, ordinal),
@@ -122,7 +124,10 @@ def test_a_pending_row_that_the_bank_still_lists_is_not_taken():
 
 
 def test_two_pending_coffees_become_two_booked_ones():
-	rows = [row("a", sent("1", status=TransactionStatus.PENDING)), row("b", sent("2", status=TransactionStatus.PENDING))]
+	rows = [
+		row("a", sent("1", status=TransactionStatus.PENDING)),
+		row("b", sent("2", status=TransactionStatus.PENDING)),
+	]
 	page = [
 		sent("1", status=TransactionStatus.DELETED),
 		sent("3"),
@@ -133,7 +138,10 @@ def test_two_pending_coffees_become_two_booked_ones():
 
 
 def test_a_deleted_booked_row_is_not_replaced():
-	assert names(settle([sent("1", status=TransactionStatus.DELETED), sent("2")], [row("a", sent("1"))])) == ["a", None]
+	assert names(settle([sent("1", status=TransactionStatus.DELETED), sent("2")], [row("a", sent("1"))])) == [
+		"a",
+		None,
+	]
 
 
 def test_reconnection_with_new_ids_keeps_every_row():
@@ -152,7 +160,11 @@ def test_rows_of_the_present_connection_are_never_paired_by_content():
 	assert names(settle([sent("2")], [row("a", sent("1"))])) == [None]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["1", "2", None, ""]), st.sampled_from(["-1.00", "-2.00"])), max_size=8))
+@given(
+	st.lists(
+		st.tuples(st.sampled_from(["1", "2", None, ""]), st.sampled_from(["-1.00", "-2.00"])), max_size=8
+	)
+)
 def test_no_row_serves_two_transactions_and_a_replay_settles_on_the_same_rows(spec):
 	page = [sent(identifier, amount) for identifier, amount in spec]
 	first = keyed(page, Ordinals())

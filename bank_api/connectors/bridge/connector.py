@@ -35,6 +35,27 @@ from bank_api.connectors.model import (
 from bank_api.connectors.rate_ledger import RateLedger
 
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z", re.ASCII)
+# What stays of a transaction's resource when its payload is dropped: numbers, dates and flags, no words of the bank.
+_OUTLINE = frozenset(
+	{
+		"id",
+		"account_id",
+		"amount",
+		"booking_date",
+		"category_id",
+		"currency_code",
+		"date",
+		"deleted",
+		"future",
+		"is_deleted",
+		"is_future",
+		"operation_type",
+		"show_client_side",
+		"transaction_date",
+		"updated_at",
+		"value_date",
+	}
+)
 
 
 class BridgeConnector:
@@ -268,6 +289,11 @@ class BridgeConnector:
 				self._version.deleted_flag: "true",
 			},
 		)
+
+	def outline(self, payload: str) -> str:
+		"""See `Connector.outline`. Numbers keep their digits; texts of the bank are what goes."""
+		kept = {name: value for name, value in verbatim.parse_object(payload).items() if name in _OUTLINE}
+		return verbatim.dumps(kept)
 
 
 def _external_id(value: str) -> str:

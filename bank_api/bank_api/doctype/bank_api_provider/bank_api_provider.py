@@ -50,6 +50,7 @@ class BankAPIProvider(Document):
 		max_response_mb: DF.Int
 		page_size: DF.Int
 		payload_retention_days: DF.Int
+		payloads_dropped_to: DF.Data | None
 		previous_webhook_secret: DF.Password | None
 		previous_webhook_secret_until: DF.Datetime | None
 		provider_name: DF.Data
