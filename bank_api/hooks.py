@@ -40,17 +40,17 @@ permission_query_conditions = {
 }
 has_permission = dict.fromkeys(_TENANT_DOCTYPES, "bank_api.gateway.permissions.has_permission")
 
-doctype_js = {
-	doctype: "public/js/form_buttons.js"
-	for doctype in (
+doctype_js = dict.fromkeys(
+	(
 		"Bank API Client",
 		"Bank API End User",
 		"Bank API Item",
 		"Bank API Provider",
 		"Bank API Webhook Delivery",
 		"Bank API Webhook Event",
-	)
-}
+	),
+	"public/js/form_buttons.js",
+)
 
 before_request = ["bank_api.gateway.api.before_request"]
 auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
@@ -60,9 +60,9 @@ scheduler_events = {
 		"*/2 * * * *": ["bank_api.gateway.schedule.tick", "bank_api.gateway.connect.tick"],
 		"* * * * *": ["bank_api.gateway.relay.tick", "bank_api.gateway.events.tick"],
 	},
-	"hourly_long": ["bank_api.gateway.end_users.erase_pending"],
+	"hourly_long": ["bank_api.gateway.end_users.erase_pending", "bank_api.gateway.purge.due"],
 	"daily": ["bank_api.gateway.expiry.notify_due"],
-	"daily_long": ["bank_api.gateway.purge.due", "bank_api.gateway.retention.clean_up"],
+	"daily_long": ["bank_api.gateway.retention.clean_up"],
 }
 
 website_route_rules = [{"from_route": "/bank-api/return", "to_route": "bank_api_return"}]

@@ -7,7 +7,7 @@ import frappe
 from frappe import _
 
 from bank_api.connectors.errors import NotFound
-from bank_api.gateway import audit, providers, purge
+from bank_api.gateway import audit, providers, purge, wake
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.errors import BadArgument, UnknownObject
 from bank_api.gateway.locks import exclusive
@@ -155,12 +155,8 @@ def erase(end_user: str) -> None:
 		items.mark_deleted(item)
 	frappe.db.set_value(DOCTYPE, end_user, {"erased": 1, "provider_user_id": None, "token_expires_at": None})
 	audit.record("End User Erasure Started", client=row.client, doctype=DOCTYPE, name=end_user)
-	frappe.enqueue(
-		"bank_api.gateway.end_users.erase_rows",
-		queue="long",
-		timeout=3600,
-		enqueue_after_commit=True,
-		end_user=end_user,
+	wake.job_after_commit(
+		"bank_api.gateway.end_users.erase_rows", queue="long", timeout=3600, end_user=end_user
 	)
 	frappe.db.commit()  # the provider has deleted its side: ours must not be rolled back
 

@@ -7,7 +7,7 @@ import frappe
 
 from bank_api.connectors.errors import NotFound, ProviderError, Unsupported
 from bank_api.connectors.model import ItemData, ItemStatus
-from bank_api.gateway import audit, outcome, providers, purge, relay, sync, tokens
+from bank_api.gateway import audit, outcome, providers, purge, relay, sync, tokens, wake
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import iso, site_now, to_site, to_utc
 from bank_api.gateway.errors import UnknownObject
@@ -279,9 +279,7 @@ def mark_deleted(item: str, at_once: bool = False) -> None:
 	relay.emit(row.client, "item.deleted", event_data(item), item=item)
 	audit.record("Item Deleted", client=row.client, doctype=DOCTYPE, name=item)
 	if at_once:
-		frappe.enqueue(
-			"bank_api.gateway.purge.item", queue="long", timeout=3600, enqueue_after_commit=True, name=item
-		)
+		wake.job_after_commit("bank_api.gateway.purge.item", queue="long", timeout=3600, name=item)
 
 
 # --- use cases of the public API

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import frappe
 
+from bank_api.gateway import wake
 from bank_api.gateway.clock import site_now
 
 QUEUED_MINUTES = 15
@@ -32,6 +33,4 @@ def request(item: str, reason: str) -> None:
 	)
 	if frappe.db._cursor.rowcount > 0:
 		frappe.logger("bank_api").info("sync of %s queued: %s", item, reason)
-		frappe.enqueue(
-			"bank_api.gateway.sync_job.run", queue="long", timeout=3600, enqueue_after_commit=True, item=item
-		)
+		wake.job_after_commit("bank_api.gateway.sync_job.run", queue="long", timeout=3600, item=item)

@@ -52,6 +52,29 @@ def after_commit(job: str) -> None:
 	frappe.db.after_commit.add(lambda: wake(job))
 
 
+def job_after_commit(method: str, *, queue: str, timeout: int, **arguments: str) -> None:
+	"""Queue a job when the current transaction is committed; never raises because of Redis.
+
+	What the job is to do must be in the database, where the scheduler finds it if the job is lost.
+
+	Args:
+		method: dotted path of a function.
+		queue: `short`, `default` or `long`.
+		timeout: seconds the job may take.
+		arguments: what it is called with; names only, since they lie in Redis.
+	"""
+	frappe.db.after_commit.add(lambda: _queue(method, queue, timeout, arguments))
+
+
+def _queue(method: str, queue: str, timeout: int, arguments: dict[str, str]) -> None:
+	try:
+		if _queue_answers():
+			frappe.enqueue(method, queue=queue, timeout=timeout, **arguments)
+			return
+	except _FAILURES as error:
+		frappe.logger("bank_api").warning(f"{method} waits for the scheduler: {type(error).__name__}")
+
+
 def clear(job: str) -> None:
 	"""Take the flag down: work that comes from now on needs a new job."""
 	frappe.cache().delete_value(_flag(job))

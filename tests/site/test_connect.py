@@ -541,3 +541,31 @@ class TestRepairs:
 			for _ in range(6):
 				ask("get_bridge_edit_link", item_id=item_id)
 		assert caught.value.retry_after > 0
+
+
+class TestWithoutRedis:
+	@pytest.fixture
+	def no_queue(self, world):
+		"""The job queue's Redis does not answer."""
+		from bank_api.gateway import wake
+
+		before = world.frappe.conf.redis_queue
+		world.frappe.conf.redis_queue = "redis://127.0.0.1:1"
+		yield wake
+		world.frappe.conf.redis_queue = before
+
+	def test_a_return_is_completed_all_the_same(self, world, client, link, no_queue):
+		assert come_back(world.sandbox.complete_connect(link["link"])).status == "completed"
+		assert status_of(link)["status"] == "Completed"
+
+	def test_a_deletion_is_complete_at_once_and_purged_by_the_scheduler(self, world, client, link, no_queue):
+		from bank_api import bridge
+		from bank_api.gateway import purge
+
+		location = world.sandbox.complete_connect(link["link"])
+		come_back(location)
+		item = world.frappe.db.get_value(ITEM, {"client": client.name})
+		bridge.delete_bridge_item_id(item_id=query_of(location)["item_id"])
+		assert world.frappe.db.get_value(ITEM, item, "purge_after")
+		purge.due()
+		assert not world.frappe.db.get_value(ITEM, item, "purge_after")
