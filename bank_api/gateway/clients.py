@@ -1,6 +1,5 @@
 """Remote sites that may call: who is calling, with which keys, and which addresses are theirs."""
 
-import base64
 import hashlib
 import ipaddress
 import re
@@ -14,6 +13,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils.password import get_decrypted_password, remove_encrypted_password, set_encrypted_password
 
+from bank_api.crypto.standard_webhooks import new_secret
 from bank_api.gateway import audit
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import BadArgument, NotAllowed, UnknownObject
@@ -138,7 +138,7 @@ def issue_keys(client: str) -> dict[str, str]:
 	user.enabled = 1
 	user.save(ignore_permissions=True)
 
-	webhook_secret = new_webhook_secret()
+	webhook_secret = new_secret().reveal()
 	_rotate_webhook_secret(client, webhook_secret)
 	# Not doc.save(): it would write back every field as it was read, the running event number among them.
 	frappe.db.set_value(DOCTYPE, client, "user", user.name)
@@ -161,11 +161,6 @@ def _set_secret(client: str, fieldname: str, secret: str) -> None:
 	"""Store a secret encrypted; without stars in the column, a later save of the form would drop it."""
 	set_encrypted_password(DOCTYPE, client, secret, fieldname)
 	frappe.db.set_value(DOCTYPE, client, fieldname, "*" * len(secret))
-
-
-def new_webhook_secret() -> str:
-	"""A secret in the form of Standard Webhooks: `whsec_` and the base64 of 32 random bytes."""
-	return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
 
 
 def revoke_keys(client: str) -> None:
