@@ -34,7 +34,9 @@ def _stay_awake() -> None:
 	if latest and get_datetime(latest) > now_datetime() - timedelta(days=1):
 		return
 	log = frappe.new_doc("Activity Log")
-	log.update({"subject": _("Bank API keeps the scheduler awake"), "user": "Administrator", "status": "Success"})
+	log.update(
+		{"subject": _("Bank API keeps the scheduler awake"), "user": "Administrator", "status": "Success"}
+	)
 	log.insert(ignore_permissions=True)
 	frappe.db.commit()
 

@@ -58,6 +58,9 @@ def run(item: str) -> None:
 			requested = frappe.db.get_value(ITEM, item, "sync_requested_at")
 			if not requested or requested < started:
 				return
+		# Still more was announced meanwhile: the next tick goes on, so that the other items get their turn first.
+		frappe.db.set_value(ITEM, item, "next_try_at", site_now(), update_modified=False)
+		frappe.db.commit()
 
 
 def _item_row(item: str) -> Any:
