@@ -6,8 +6,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -262,19 +261,11 @@ def _busy(frappe: Any, provider: str) -> str:
 	return ""
 
 
-def wait_until(what: str, look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+def wait_until(what: str, look: Callable[[], Any], seconds: float = PATIENCE, step: float = STEP) -> Any:
 	"""Look until there is something to see, and answer it."""
 	end = time.monotonic() + seconds
 	while time.monotonic() < end:
 		if found := look():
 			return found
-		time.sleep(STEP)
+		time.sleep(step)
 	raise AssertionError(f"{what} did not come within {seconds:.0f} seconds")
-
-
-@contextmanager
-def timed(times: dict[str, float], name: str) -> Iterator[None]:
-	"""Keep how long the block took."""
-	began = time.monotonic()
-	yield
-	times[name] = time.monotonic() - began
