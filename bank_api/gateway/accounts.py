@@ -9,6 +9,7 @@ import frappe
 
 from bank_api.connectors.model import AccountData, ItemStatus, LoanDetails
 from bank_api.gateway.account_matching import AccountMatches, StoredAccount, match_accounts
+from bank_api.gateway.plain import shown
 
 DOCTYPE = "Bank API Account"
 OPEN, NOT_SHARED, CLOSED = "Open", "Not Shared", "Closed"
@@ -135,9 +136,9 @@ def _values(owner: Owner, data: AccountData) -> dict[str, Any]:
 		"end_user": owner.end_user,
 		"client": owner.client,
 		"provider": owner.provider,
-		"account_name": data.name,
+		"account_name": shown(data.name),
 		"iban": data.iban,
-		"reference": data.reference,
+		"reference": shown(data.reference),
 		"account_type": data.account_type,
 		"currency": data.currency,
 		"balance": _exact(data.balance),

@@ -30,6 +30,7 @@ from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import iso, site_now, to_utc
 from bank_api.gateway.errors import GatewayError, NotConfigured, UnknownObject, from_provider
 from bank_api.gateway.outcome import COMPLETED, DOCTYPE, EXPIRED, FAILED, OPEN, PENDING, RETURNED
+from bank_api.gateway.plain import shown
 
 RETURN_PATH = "/bank-api/return"
 VALID_FOR = timedelta(minutes=60)  # how long the end user may take
@@ -282,7 +283,7 @@ def _note_return(request: str, query: Mapping[str, str]) -> bool:
 			"returned_at": site_now(),
 			"returned_item_id": hint.item_id,
 			"returned_success": int(hint.success),
-			"step": hint.step,
+			"step": shown(hint.step),
 		},
 	)
 	frappe.db.commit()  # the hint is safe: what follows can be repeated by the scheduler

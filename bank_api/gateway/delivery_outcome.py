@@ -15,6 +15,7 @@ from bank_api.connectors.http_guard import Answer
 from bank_api.gateway import audit, managers
 from bank_api.gateway.clock import site_now, utc_now
 from bank_api.gateway.delivery_lane import SLOW_DOWN, Lane, Outcome
+from bank_api.gateway.plain import shown
 
 CLIENT = "Bank API Client"
 
@@ -39,7 +40,7 @@ def write_delivered(outcomes: list[Outcome]) -> None:
 				last_attempt_at = %(now)s, modified = %(now)s, response_status = %(status)s,
 				response_excerpt = %(excerpt)s, last_error = NULL, next_attempt_at = NULL, url = %(url)s
 			WHERE name IN %(names)s""",
-			{"now": now, "status": status, "excerpt": excerpt, "url": url, "names": names},
+			{"now": now, "status": status, "excerpt": shown(excerpt), "url": url, "names": names},
 		)
 
 
@@ -64,7 +65,7 @@ def write_failure(lane: Lane, outcome: Outcome) -> None:
 			"next": None if dead else now + timedelta(seconds=max(retry_after, _wait(attempts))),
 			"error": outcome.words,
 			"response_status": answer.status if answer else 0,
-			"excerpt": answer.excerpt if answer else None,
+			"excerpt": shown(answer.excerpt) if answer else None,
 			"url": message.url,
 		},
 	)

@@ -11,6 +11,7 @@ from bank_api.gateway import audit, outcome, providers, purge, relay, sync, toke
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import iso, site_now, to_site, to_utc
 from bank_api.gateway.errors import UnknownObject
+from bank_api.gateway.plain import shown
 
 DOCTYPE = "Bank API Item"
 MAX_ID = 140
@@ -211,8 +212,8 @@ def _values(state: ItemData) -> dict[str, Any]:
 		"bank_id": state.bank_id,
 		"status": state.status.value,
 		"status_code": state.status_code,
-		"status_code_info": state.status_code_info,
-		"status_description": state.status_description,
+		"status_code_info": shown(state.status_code_info),
+		"status_description": shown(state.status_description),
 		"user_action": state.user_action.value,
 		"last_refresh": _site_time(state.last_refresh),
 		"authentication_expires_at": _site_time(state.authentication_expires_at),
@@ -233,7 +234,7 @@ def _bank_name(provider: str, bank_id: str | None) -> str | None:
 	if not bank_id:
 		return None
 	try:
-		return providers.connector(provider).bank_name(bank_id)
+		return shown(providers.connector(provider).bank_name(bank_id))
 	except ProviderError:
 		return None
 

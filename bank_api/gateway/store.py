@@ -28,6 +28,7 @@ from bank_api.gateway.identity import (
 	resolve,
 )
 from bank_api.gateway.ids import row_names
+from bank_api.gateway.plain import shown
 
 DOCTYPE = "Bank API Transaction"
 _TABLE = f"`tab{DOCTYPE}`"
@@ -309,8 +310,8 @@ def _content(feed: Feed, match: Match, stamp: int) -> tuple[Any, ...]:
 		format(amount, "f"),
 		max(-_AMOUNT_CEILING, min(_AMOUNT_CEILING, amount)),
 		data.currency,
-		data.description,
-		data.original_description,
+		shown(data.description),
+		shown(data.original_description),
 		data.category_id,
 		data.operation_type,
 		data.updated_at,
