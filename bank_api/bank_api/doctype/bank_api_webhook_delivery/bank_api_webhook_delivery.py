@@ -54,7 +54,7 @@ class BankAPIWebhookDelivery(Document):
 
 @frappe.whitelist(methods=["POST"])
 @button
-def replay_selected(names: list) -> int:
+def replay_selected(names: list | str) -> int:
 	"""Send several deliveries again (list action).
 
 	Args:
@@ -63,6 +63,9 @@ def replay_selected(names: list) -> int:
 	Returns:
 		How many were queued.
 	"""
+	names = frappe.parse_json(names)  # the desk sends a list as JSON text
+	if not isinstance(names, list):
+		names = []
 	if len(names) > MOST_REPLAYED_AT_ONCE:
 		frappe.throw(_("Select at most {0} deliveries at a time.").format(MOST_REPLAYED_AT_ONCE))
 	for name in names:
