@@ -13,7 +13,7 @@ from installation import Installation, wait_until
 from dev import processes
 
 ITEMS = 500
-PATIENCE = 400
+PATIENCE = 540
 READ_TIMEOUT = 1
 ATTEMPTS = 3
 SLACK = 8
