@@ -160,6 +160,19 @@ class Screen:
 
 		wait_for(expression, holds, timeout)
 
+	def too_wide(self) -> list[str]:
+		"""What of our own form reaches beyond the screen, if the page can be scrolled sideways."""
+		return self.page.evaluate(
+			"""() => {
+				const width = document.documentElement.clientWidth;
+				if (document.scrollingElement.scrollWidth <= width + 2) return [];
+				return [...document.querySelectorAll(".layout-main-section *")]
+					.filter((e) => e.offsetWidth && e.getBoundingClientRect().right > width + 2)
+					.map((e) => `${e.tagName}.${e.className}`)
+					.slice(0, 8);
+			}"""
+		)
+
 	def picture(self, name: str) -> None:
 		"""Keep a screenshot for the documentation when asked to."""
 		if os.environ.get("BANK_API_SCREENSHOTS"):
