@@ -9,6 +9,7 @@
 | `desk` | session | `stack`, with the desk's bundles built and Chromium installed |
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -56,12 +57,13 @@ def site(bench: Bench) -> Iterator[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _module_leaves_no_rows() -> Iterator[None]:
-	"""What a module's own fixtures commit on the site does not reach the next module."""
+	"""What a module's own fixtures commit on the site does not reach the next module; its jobs hold no worker up."""
 	yield
 	for rows in _site_rows:
 		_reconnect(rows.frappe, rows.frappe.local.site)
 		rows.frappe.db.rollback()
 		rows.restore()
+		_purge_jobs(rows.frappe.local.site)
 
 
 @pytest.fixture
@@ -101,6 +103,14 @@ def desk(stack: Stack) -> Stack:
 	except NoDesk as error:
 		pytest.skip(str(error))
 	return stack
+
+
+def _purge_jobs(site: str) -> None:
+	"""No worker serves the site of these tests, but the workers of the stack would have to clear its jobs away."""
+	from dev.inside import purge_jobs
+
+	with contextlib.suppress(OSError, ConnectionError):
+		purge_jobs(site)
 
 
 _site_rows: list["_Rows"] = []
