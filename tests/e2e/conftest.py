@@ -15,6 +15,7 @@ from dev.stack import Stack  # noqa: E402
 @pytest.fixture(scope="session")
 def _installation(stack: Stack) -> Iterator[Installation]:
 	installation = Installation(stack)
+	_calm(installation)
 	yield installation
 	installation.close()
 
