@@ -5,7 +5,7 @@ them. Rows that are written in bulk never pass there. So no angle bracket of a b
 endpoint is stored in a column that the desk shows; the payload beside it keeps the text as received.
 """
 
-_HARMLESS = str.maketrans({"<": "‹", ">": "›"})  # noqa: RUF001
+_HARMLESS = str.maketrans({"<": "‹", ">": "›"})
 
 
 def shown(text: str | None) -> str | None:
