@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def redis_command(host: str, port: int, *words: str, timeout: float = 2) -> str:
 		return ""
 
 
-class Service:
+class Service(ABC):
 	"""A server process that outlives the command that started it.
 
 	Args:
@@ -80,13 +81,13 @@ class Service:
 		self.log = logs / f"{name}.log"
 		self.port = port or free_port()
 
+	@abstractmethod
 	def command(self) -> list[str]:
 		"""The server's command line."""
-		raise NotImplementedError
 
+	@abstractmethod
 	def answers(self) -> bool:
 		"""Whether it serves."""
-		raise NotImplementedError
 
 	def pid(self) -> int | None:
 		"""The server process whose working folder is the data folder."""
