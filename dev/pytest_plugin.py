@@ -6,7 +6,7 @@
 | `site` | session | the name of a fresh site, frappe connected to it as Administrator |
 | `db` | test | `frappe`, rolled back after the test, its request state reset |
 | `stack` | session | a `dev.stack.Stack` (web, worker, sandbox) on a site of its own |
-| `desk` | session | `stack`, with the desk's bundles built and Chromium installed |
+| `desk` | session | such a stack of its own, with the desk's bundles built and Chromium installed |
 """
 
 import contextlib
@@ -87,22 +87,29 @@ def db(site: str) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def stack(bench: Bench) -> Iterator[Stack]:
 	"""Web server, worker and sandbox as processes on a site of their own. Its scheduler waits for `stack.tick()`."""
-	slot = bench.slot("e2e")
-	with Stack(bench, fresh_site(bench, slot.site, scheduler=True)).start() as stack:
+	with _stack(bench, "e2e") as stack:
 		yield stack
-	slot.release()
 
 
 @pytest.fixture(scope="session")
-def desk(stack: Stack) -> Stack:
-	"""The stack with a desk that works in a browser."""
+def desk(bench: Bench) -> Iterator[Stack]:
+	"""A stack whose desk works in a browser, with nothing on its site but what the browser enters."""
 	from dev.desk_assets import NoDesk, ensure_desk
 
 	try:
-		ensure_desk(stack.bench)
+		ensure_desk(bench)
 	except NoDesk as error:
 		pytest.skip(str(error))
-	return stack
+	with _stack(bench, "desk") as stack:
+		yield stack
+
+
+@contextlib.contextmanager
+def _stack(bench: Bench, name: str) -> Iterator[Stack]:
+	slot = bench.slot(name)
+	with Stack(bench, fresh_site(bench, slot.site, scheduler=True)).start() as stack:
+		yield stack
+	slot.release()
 
 
 def _purge_jobs(site: str) -> None:

@@ -271,7 +271,7 @@ def test_revoke_deletes_the_item_at_the_bank(screen: Any, world: Any, item: str)
 	screen.press("Revoke")
 	screen.answer_yes()
 	screen.reload_until("doc.status === 'Deleted'")
-	assert item_id not in {row["id"] for row in world.control.items()}
+	assert item_id not in {row["item_id"] for row in world.control.items()}
 	wait_for("item.deleted", lambda: world.receiver.of_type("item.deleted"), 60)
 
 
