@@ -14,7 +14,8 @@ QUEUED_MINUTES = 15
 def request(item: str, reason: str) -> None:
 	"""Ask for a sync of an item soon; asking again while one waits in the queue costs nothing.
 
-	The wish is a row in the database before it is a job in Redis, so that it outlives both.
+	The wish is a row in the database before it is a job in Redis, so that it outlives both. Where the provider
+	has asked to be left alone until a time, it waits for that time.
 
 	Args:
 		item: name of the Bank API Item.
@@ -22,14 +23,16 @@ def request(item: str, reason: str) -> None:
 	"""
 	now = site_now()
 	frappe.db.sql(
-		"UPDATE `tabBank API Item` SET sync_requested_at = %s, next_try_at = %s WHERE name = %s",
-		(now, now, item),
+		"""UPDATE `tabBank API Item` SET sync_requested_at = %s, next_try_at = GREATEST(%s, IFNULL(held_until, %s))
+		WHERE name = %s""",
+		(now, now, now, item),
 	)
 	frappe.db.sql(
 		"""UPDATE `tabBank API Item` SET queued_until = %s,
 			sync_status = IF(sync_status = 'Running', sync_status, 'Queued')
-		WHERE name = %s AND status != 'Deleted' AND (queued_until IS NULL OR queued_until < %s)""",
-		(now + timedelta(minutes=QUEUED_MINUTES), item, now),
+		WHERE name = %s AND status != 'Deleted' AND (queued_until IS NULL OR queued_until < %s)
+			AND (held_until IS NULL OR held_until <= %s)""",
+		(now + timedelta(minutes=QUEUED_MINUTES), item, now, now),
 	)
 	if frappe.db._cursor.rowcount > 0:
 		frappe.logger("bank_api").info("sync of %s queued: %s", item, reason)

@@ -50,10 +50,11 @@ def run(item: str) -> None:
 		if not held:
 			return
 		for _round in range(ROUNDS):
-			row = _item_row(item)
+			row, started = _item_row(item), site_now()
 			if row is None or row.status == ItemStatus.DELETED.value:
 				return
-			started = site_now()
+			if row.held_until and row.held_until > started:
+				return  # asked for while a round was refused; due when the provider takes calls again
 			ItemSync(row).run()
 			requested = frappe.db.get_value(ITEM, item, "sync_requested_at")
 			if not requested or requested < started:
@@ -64,7 +65,7 @@ def run(item: str) -> None:
 
 
 def _item_row(item: str) -> Any:
-	fields = ["name", "item_id", "client", "provider", "end_user", "bank_id", "status", "failures"]
+	fields = ["name", "item_id", "client", "provider", "end_user", "bank_id", "status", "failures", "held_until"]
 	return frappe.db.get_value(ITEM, item, fields, as_dict=True)
 
 
@@ -152,21 +153,25 @@ class ItemSync:
 		self._tell_client()
 		now = site_now()
 		failures = self.row.failures + 1 if failure else 0
+		held = self._held()
 		self._note(
 			sync_status="Failed" if failure else "Idle",
 			sync_progress=None,
 			last_error=failure,
 			failures=failures,
-			next_try_at=now + self._wait(state, failures),
+			held_until=now + held if held else None,
+			next_try_at=now + (held or self._wait(state, failures)),
 		)
 		if state and state.status is ItemStatus.OK and not failure:
 			self._note(last_success_at=min(now, to_site(state.last_refresh)) if state.last_refresh else now)
 		freshness.mark_feeds(self.row.name)
 
-	def _wait(self, state: ItemData | None, failures: int) -> timedelta:
+	def _held(self) -> timedelta | None:
+		"""How long the provider, or the ledger of its limits, wants no call for this item."""
 		limits = [error.retry_after for error in self.errors if isinstance(error, RateLimited)]
-		if limits:
-			return timedelta(seconds=max(limits))
+		return timedelta(seconds=max(limits)) if limits else None
+
+	def _wait(self, state: ItemData | None, failures: int) -> timedelta:
 		if failures:
 			return timedelta(minutes=BACKOFF_MINUTES[min(failures, len(BACKOFF_MINUTES)) - 1])
 		if state and state.status is ItemStatus.WAITING:

@@ -199,7 +199,7 @@ class Installation:
 	def make_due(self, provider: str) -> None:
 		"""Let the time pass until every item of a provider is due."""
 		self.sql(
-			"UPDATE `tabBank API Item` SET next_try_at = '2020-01-01' WHERE provider = %s AND status != 'Deleted'",
+			"UPDATE `tabBank API Item` SET next_try_at = '2020-01-01', held_until = NULL WHERE provider = %s AND status != 'Deleted'",
 			provider,
 		)
 

@@ -14,6 +14,8 @@ from jobs import KILLED, Jobs
 KILLS = 20
 ITEMS = 5
 WORKER_KILLS = 3
+SLOW_MS = 100
+"""Delays each page, so that no sync is over before its worker is killed."""
 TRANSACTIONS = 700
 PAGE = 20
 
@@ -96,6 +98,7 @@ def test_a_kill_between_the_rows_and_the_news_loses_no_news(bank: BridgeBank, jo
 def test_a_killed_worker_is_made_good_by_the_next_one(bank: BridgeBank) -> None:
 	dice, stack = random.Random(7), bank.installation.stack
 	connection = bank.quiet_connection(transactions=TRANSACTIONS)
+	bank.control.latency(SLOW_MS)
 	try:
 		for number in range(WORKER_KILLS):
 			bank.installation.tick() if number else bank.installation.sync_now(connection.item)
@@ -106,6 +109,7 @@ def test_a_killed_worker_is_made_good_by_the_next_one(bank: BridgeBank) -> None:
 		bank.installation.tick()
 	finally:
 		stack["worker"].start()
+	bank.control.latency(0)
 	bank.installation.settle(bank.provider)
 	item = bank.row_of(connection)
 	assert (item["sync_status"], item["failures"]) == ("Idle", 0)

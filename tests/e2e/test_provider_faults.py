@@ -72,11 +72,13 @@ def test_a_failing_call_is_told_and_made_good(
 		assert hits[0] >= 1, f"{name}: the fault was not met"
 		assert (item["sync_status"], item["failures"]) == ("Failed", number), name
 		assert item["next_try_at"] > item["last_try_at"], name
+		assert (item["held_until"] is not None) == (name == "429"), name
 		assert item["last_success_at"] == success, name
 		assert len(item["last_error"]) > 20 and not any(s in item["last_error"] for s in SECRETS), name
 		assert item["status"] == "OK", name
 		copy = bank.copy(connection)
 		assert copy.live == before.live and copy.deleted == before.deleted, name
+		bank.wait_no_longer(connection)
 	assert jobs.run(connection.item)[0] == 0
 	item = bank.row_of(connection)
 	assert (item["sync_status"], item["failures"], item["last_error"]) == ("Idle", 0, None)

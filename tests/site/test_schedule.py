@@ -94,6 +94,22 @@ def test_news_announced_until_the_last_round_are_due_again(queue, monkeypatch):
 	assert queue.jobs == [item]
 
 
+def test_the_time_a_provider_asked_for_is_waited(queue, monkeypatch):
+	until = site_now() + timedelta(minutes=10)
+	item = queue.item(held_until=until, next_try_at=until)
+	for reason in ("webhook", "desk", "refresh"):
+		sync.request(item, reason)
+	schedule.tick()
+	assert queue.jobs == []
+	assert queue.value(item, "next_try_at") == until
+	monkeypatch.setattr(sync_job.ItemSync, "run", lambda self: pytest.fail("the provider was called"))
+	sync_job.run(item)
+	past = site_now() - timedelta(seconds=1)
+	queue.frappe.db.set_value("Bank API Item", item, {"held_until": past, "next_try_at": past})
+	schedule.tick()
+	assert queue.jobs == [item]
+
+
 def test_a_deleted_item_is_not_queued(queue):
 	sync.request(queue.item(status="Deleted"), "webhook")
 	assert queue.jobs == []

@@ -24,6 +24,7 @@ class BankAPIItem(Document):
 		expiry_notice: DF.Int
 		failures: DF.Int
 		feed: DF.Literal["Never", "Fresh", "Stale", "Stopped"]
+		held_until: DF.Datetime | None
 		item_id: DF.Data | None
 		last_error: DF.SmallText | None
 		last_refresh: DF.Datetime | None
