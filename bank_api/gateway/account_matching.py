@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bank_api.connectors.model import AccountData
 from bank_api.gateway.identity import normal_text
+from bank_api.gateway.plain import shown
 
 _DIGITS = re.compile(r"\d+")
 
@@ -79,7 +80,7 @@ def _iban(account: AccountData | StoredAccount) -> Hashable:
 
 
 def _reference(account: AccountData | StoredAccount) -> Hashable:
-	return (account.reference, account.currency, account.account_type) if account.reference else None
+	return (shown(account.reference), account.currency, account.account_type) if account.reference else None
 
 
 def _label(account: AccountData | StoredAccount) -> Hashable:
@@ -87,7 +88,8 @@ def _label(account: AccountData | StoredAccount) -> Hashable:
 
 
 def _name(account: AccountData | StoredAccount) -> str:
-	return account.name if isinstance(account, AccountData) else account.account_name
+	"""Its name as stored rows have it."""
+	return (shown(account.name) or "") if isinstance(account, AccountData) else account.account_name
 
 
 def _pair_unique(

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -66,13 +67,7 @@ def _stored(owner: Owner, incoming: list[AccountData]) -> list[StoredAccount]:
 		WHERE account.end_user = %s AND account.provider = %s""",
 		(owner.end_user, owner.provider),
 	)
-	ibans = {_plain_iban(data.iban) for data in incoming if data.iban}
-	# A connection that waits for its end user, and of which this one brings an account: the end user has come back
-	# here instead, and nobody else delivers its accounts.
-	replaced = {
-		row[9] for row in rows if row[10] == ItemStatus.ACTION_REQUIRED.value and _plain_iban(row[3]) in ibans
-	}
-	ended = {row[9] for row in rows if row[10] == ItemStatus.DELETED.value} | replaced
+	ended = {row[9] for row in rows if row[10] == ItemStatus.DELETED.value} | _replaced(rows, incoming)
 	return [
 		StoredAccount(
 			name=row[0],
@@ -88,6 +83,20 @@ def _stored(owner: Owner, incoming: list[AccountData]) -> list[StoredAccount]:
 		)
 		for row in rows
 	]
+
+
+def _replaced(rows: list[tuple], incoming: list[AccountData]) -> set[str]:
+	"""Connections that wait for their end user, who has come back with this one instead.
+
+	Only the very same IBANs say so. One shared IBAN does not: it may be a joint account, seen through the log-in of
+	somebody else, whose card of the same name is another card.
+	"""
+	brought = {_plain_iban(data.iban) for data in incoming if data.iban}
+	waiting: dict[str, set[str]] = defaultdict(set)
+	for row in rows:
+		if row[10] == ItemStatus.ACTION_REQUIRED.value and row[11] != CLOSED and row[3]:
+			waiting[row[9]].add(_plain_iban(row[3]))
+	return {item for item, ibans in waiting.items() if ibans == brought}
 
 
 def _plain_iban(iban: str | None) -> str:

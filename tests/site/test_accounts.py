@@ -116,6 +116,24 @@ def test_another_login_does_not_take_cards_by_name_from_one_that_waits_for_its_u
 	assert len(bank.rows()) == 4
 
 
+def test_a_joint_account_seen_through_another_login_does_not_bring_its_cards_along(bank):
+	old, new = bank.item(status="Action Required"), bank.item()
+	store_accounts(old, [listed("1", iban="FR761"), listed("2", iban="FR762"), listed("3", name="Carte Visa")])
+	card = bank.rows()["3"].name
+	joint = [listed("11", iban="FR761"), listed("12", iban="FR769"), listed("13", name="Carte Visa")]
+	assert card not in names(store_accounts(new, joint))
+	assert (bank.rows()["3"].name, len(bank.rows())) == (card, 5)
+
+
+def test_an_account_name_with_angle_brackets_is_recognised(bank):
+	item = bank.item()
+	store_accounts(item, [listed("1", name="Livret <A>"), listed("2", name="Livret <B>")])
+	before = bank.rows()
+	store_accounts(item, [listed("12", name="Livret <B>"), listed("11", name="Livret <A>")])
+	after = bank.rows()
+	assert (after["11"].name, after["12"].name) == (before["1"].name, before["2"].name)
+
+
 def test_another_bank_or_another_user_shares_nothing_but_an_iban_does(bank, db):
 	(first,) = names(store_accounts(bank.item(), [listed("1", name="Livret A")]))
 	(second,) = names(store_accounts(bank.item("600"), [listed("2", name="Livret A")]))
