@@ -65,7 +65,17 @@ def run(item: str) -> None:
 
 
 def _item_row(item: str) -> Any:
-	fields = ["name", "item_id", "client", "provider", "end_user", "bank_id", "status", "failures", "held_until"]
+	fields = [
+		"name",
+		"item_id",
+		"client",
+		"provider",
+		"end_user",
+		"bank_id",
+		"status",
+		"failures",
+		"held_until",
+	]
 	return frappe.db.get_value(ITEM, item, fields, as_dict=True)
 
 

@@ -118,7 +118,9 @@ def test_another_login_does_not_take_cards_by_name_from_one_that_waits_for_its_u
 
 def test_a_joint_account_seen_through_another_login_does_not_bring_its_cards_along(bank):
 	old, new = bank.item(status="Action Required"), bank.item()
-	store_accounts(old, [listed("1", iban="FR761"), listed("2", iban="FR762"), listed("3", name="Carte Visa")])
+	store_accounts(
+		old, [listed("1", iban="FR761"), listed("2", iban="FR762"), listed("3", name="Carte Visa")]
+	)
 	card = bank.rows()["3"].name
 	joint = [listed("11", iban="FR761"), listed("12", iban="FR769"), listed("13", name="Carte Visa")]
 	assert card not in names(store_accounts(new, joint))
