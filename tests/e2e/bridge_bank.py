@@ -135,11 +135,5 @@ class BridgeBank(Bank):
 	def recover(self) -> None:
 		self.control.clear_faults()
 
-	def wait_no_longer(self, connection: Connection) -> None:
-		"""As if the time that the provider has asked for were over."""
-		self.installation.sql(
-			"UPDATE `tabBank API Item` SET held_until = NULL WHERE name = %s", (connection.item,)
-		)
-
 	def knows_item(self, connection: Connection) -> bool:
 		return any(item["item_id"] == int(connection.item_id) for item in self.control.items())

@@ -202,6 +202,12 @@ class Bank(ABC):
 		assert bool(item["last_error"]) == bool(item["failures"]) == fails
 		return item
 
+	def wait_no_longer(self, connection: Connection) -> None:
+		"""As if the time that the provider has asked for were over."""
+		self.installation.sql(
+			"UPDATE `tabBank API Item` SET held_until = NULL WHERE name = %s", (connection.item,)
+		)
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -452,6 +458,10 @@ class ProviderConformance:
 				assert 1 <= wait <= 3600
 			assert bank.copy(connection).live == before.live
 			bank.recover()
+			bank.installation.sync_now(connection.item)
+			bank.installation.settle(bank.provider)
+			assert bank.row_of(connection)["last_try_at"] == item["last_try_at"], "asked before the time"
+			bank.wait_no_longer(connection)
 		bank.sync(connection)
 		assert equal(bank, connection).of("BEHIND THE LIMIT")
 

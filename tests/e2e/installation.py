@@ -221,6 +221,17 @@ class Installation:
 		busy = self.inside(work)
 		assert not busy, f"after {seconds:.0f} s: {busy}\n{self.logs()}"
 
+	def idle(self) -> None:
+		"""Wait until the workers have nothing to do, for this or any other provider."""
+
+		def work() -> int:
+			from frappe.utils.background_jobs import get_queue
+
+			queues = [get_queue(name) for name in ("short", "default", "long")]
+			return sum(queue.count + queue.started_job_registry.count for queue in queues)
+
+		wait_until("idle workers", lambda: not self.inside(work))
+
 	def logs(self) -> str:
 		"""What may explain a failure."""
 		errors = self.sql("SELECT method, error FROM `tabError Log` ORDER BY creation DESC LIMIT 3")
@@ -243,7 +254,7 @@ _BUSY = (
 		"items to be synced",
 		"""SELECT COUNT(*) FROM `tabBank API Item` WHERE provider = %(provider)s AND status != 'Deleted'
 			AND (sync_status IN ('Queued', 'Running') OR IFNULL(sync_requested_at, '2000-01-01') >
-				IFNULL(last_try_at, '1999-01-01'))""",
+				IFNULL(last_try_at, '1999-01-01') AND IFNULL(held_until, '2000-01-01') < %(now)s)""",
 	),
 	(
 		"clients to be told",
@@ -255,8 +266,10 @@ _BUSY = (
 
 
 def _busy(frappe: Any, provider: str) -> str:
+	from bank_api.gateway.clock import site_now
+
 	for what, query in _BUSY:
-		if count := frappe.db.sql(query, {"provider": provider})[0][0]:
+		if count := frappe.db.sql(query, {"provider": provider, "now": site_now()})[0][0]:
 			return f"{count} {what}"
 	return ""
 
