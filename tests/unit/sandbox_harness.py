@@ -1,6 +1,7 @@
 """A sandbox, its control and a plain HTTP client for the tests in this folder."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,13 @@ from bank_api.sandbox.server import Server, serve_in_thread
 from bank_api.sandbox.state import Options
 
 V2, V3 = "2021-06-01", "2025-01-15"
+
+
+def mark_time(control: SandboxControl) -> str:
+	"""The sandbox's time; what is done next is later, though its clock counts milliseconds and `since` is strict."""
+	now = control.now()
+	time.sleep(0.005)
+	return now
 
 
 class Bridge:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from sandbox_harness import V2, V3, Bridge, running
+from sandbox_harness import V2, V3, Bridge, mark_time, running
 
 from bank_api.sandbox.client import SandboxControl
 
@@ -400,7 +400,7 @@ def test_v2_since_is_a_date_in_one_list_and_an_update_in_the_other(bank: Sandbox
 	early = bridge.all(f"/transactions?until={middle}")
 	assert {row["id"] for row in early} == {row["id"] for row in rows if row["date"] <= middle}
 	key = bank.transactions(account)[0]["key"]
-	mark = bank.now()
+	mark = mark_time(bank)
 	bank.delete_transaction(key)
 	changed = bridge.all(f"/transactions/updated?since={mark}")
 	assert [(row["id"], row["is_deleted"]) for row in changed] == [(key, True)]
@@ -444,7 +444,7 @@ def test_v3_filters(bank: SandboxControl) -> None:
 def test_v3_deleted_rows(bank: SandboxControl) -> None:
 	account = bank.add_item("u", transactions=20)["accounts"][0]["account_id"]
 	key = bank.transactions(account)[0]["key"]
-	mark = bank.now()
+	mark = mark_time(bank)
 	bank.delete_transaction(key)
 	bridge = Bridge(bank.url).log_in("u")
 	assert [row["deleted"] for row in bridge.all(f"/transactions?since={mark}")] == [True]

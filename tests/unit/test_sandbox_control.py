@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from sandbox_harness import Bridge, running
+from sandbox_harness import Bridge, mark_time, running
 
 from bank_api.sandbox.client import SandboxControl, SandboxError
 
@@ -50,7 +50,7 @@ def test_ticks_do_what_banks_do(bank: SandboxControl) -> None:
 	item = bank.add_item("u", transactions=300)["item_id"]
 	bridge = Bridge(bank.url).log_in("u")
 	before = {row["id"]: row for row in bridge.all("/transactions?limit=500")}
-	mark = bank.now()
+	mark = mark_time(bank)
 	bank.tick(item, new=3, updated=2, deleted=1)
 	changed = bridge.all(f"/transactions?since={mark}&limit=500")
 	kinds = Counter(
