@@ -63,14 +63,20 @@ def purge_jobs(site: str) -> None:
 def main() -> None:
 	"""Run one step."""
 	parser = argparse.ArgumentParser()
-	parser.add_argument("step", choices=["prepare", "finish", "tick"])
+	parser.add_argument("step", choices=["prepare", "finish", "tick", "purge"])
 	parser.add_argument("site")
 	parser.add_argument("--scheduler", action="store_true")
 	arguments = parser.parse_args()
 	frappe.init(arguments.site)
 	frappe.connect()
 	try:
-		steps = {"prepare": prepare, "finish": lambda: finish(arguments.scheduler), "tick": tick}
+		site = arguments.site
+		steps = {
+			"prepare": prepare,
+			"finish": lambda: finish(arguments.scheduler),
+			"tick": tick,
+			"purge": lambda: purge_jobs(site),
+		}
 		steps[arguments.step]()
 		frappe.db.commit()
 	finally:

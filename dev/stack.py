@@ -1,5 +1,6 @@
 """A whole installation as processes: web server, workers, scheduler, and the simulated providers."""
 
+import contextlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -142,12 +143,14 @@ class Stack:
 		return self[name].output()
 
 	def stop(self) -> None:
-		"""End all processes."""
+		"""End all processes, and take the site's jobs out of the queues that other sites of the bench share."""
 		for process in self.processes.values():
 			if process.process and process.alive:
 				process.process.terminate()
 		for process in self.processes.values():
 			process.stop()
+		with contextlib.suppress(DevError):
+			self.bench.run("-m", "dev.inside", "purge", self.site, log=self.folder / "logs" / "purge.log")
 
 	def __enter__(self) -> "Stack":
 		return self
