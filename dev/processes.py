@@ -261,7 +261,7 @@ def worker(
 		cwd=bench.sites_path,
 		env=bench.environment(),
 		log=log or bench.logs / f"{site}-worker{number if number > 1 else ''}.log",
-		ready=lambda process: f".{process.pid}." in bench.redis("redis_queue", "SMEMBERS", "rq:workers"),
+		ready=lambda started: "Listening on" in started.output(),
 	)
 
 
