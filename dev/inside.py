@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import inspect
 import re
 
 import frappe
@@ -46,7 +47,9 @@ def tick() -> None:
 	"""One turn of the scheduler."""
 	from frappe.utils.scheduler import enqueue_events
 
-	enqueue_events(site=frappe.local.site)
+	# Frappe 16 takes the site from the connection.
+	named = "site" in inspect.signature(enqueue_events).parameters
+	enqueue_events(**({"site": frappe.local.site} if named else {}))
 
 
 def purge_jobs(site: str) -> None:
