@@ -62,6 +62,7 @@ class Certificate:
 		dns_names: of the subject's alternative names.
 		roles, authority_name, authority_id, qc_type: see `QcStatements`.
 		thumbprint: base64url of the SHA-256 of `der`, as in RFC 8705's `x5t#S256`.
+		header_text: the value of `TPP-Signature-Certificate`: base64 of `der` in one line (berlin_group_migdal.md, 5.1).
 		issuer_name: the issuer's name.
 		native: the object of `cryptography`.
 	"""
@@ -89,16 +90,9 @@ class Certificate:
 	authority_id: str
 	qc_type: str | None
 	thumbprint: str
+	header_text: str = field(repr=False)
 	issuer_name: distinguished_name.Name = field(repr=False, compare=False)
 	native: x509.Certificate = field(repr=False, compare=False)
-
-	@property
-	def header_text(self) -> str:
-		"""The value of `TPP-Signature-Certificate`: base64 of the bytes in one line.
-
-		Source: berlin_group_migdal.md, 5.1.
-		"""
-		return base64.b64encode(self.der).decode()
 
 
 def read_der(data: bytes) -> Certificate:
@@ -159,6 +153,7 @@ def _read(native: x509.Certificate, data: bytes) -> Certificate:
 		authority_id=statements.authority_id,
 		qc_type=statements.qc_type,
 		thumbprint=base64.urlsafe_b64encode(sha256(data).digest()).decode().rstrip("="),
+		header_text=base64.b64encode(data).decode(),
 		issuer_name=issuer,
 		native=native,
 	)

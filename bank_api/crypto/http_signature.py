@@ -49,6 +49,7 @@ _ALGORITHM_ALIASES = {
 _ELEMENT = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]*))\s*(,|\Z)', re.DOTALL)
 _KEY_ID = re.compile(r"\s*SN\s*=\s*([0-9A-Fa-f]{1,64})\s*,\s*CA\s*=(.*)\Z", re.DOTALL | re.IGNORECASE)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z()-]+\Z")
+_LINE_BREAK = re.compile("[\r\n\0]")
 _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"\\%')
 
 
@@ -152,11 +153,11 @@ def signing_string(names: Sequence[str], headers: Mapping[str, str | Sequence[st
 
 	Source: berlin_group_migdal.md, 5.3 (draft-cavage-http-signatures-10, 2.3).
 	"""
-	return _signing_string(names, _lower(headers))
+	return _signing_string([name.lower() for name in names], _lower(headers))
 
 
 def _signing_string(names: Sequence[str], headers: Mapping[str, str | Sequence[str]]) -> bytes:
-	return "\n".join([f"{name.lower()}: {_value(name.lower(), headers)}" for name in names]).encode()
+	return "\n".join([f"{name}: {_value(name, headers)}" for name in names]).encode()
 
 
 def _lower(headers: Mapping[str, str | Sequence[str]]) -> dict[str, str | Sequence[str]]:
@@ -164,11 +165,11 @@ def _lower(headers: Mapping[str, str | Sequence[str]]) -> dict[str, str | Sequen
 
 
 def _value(name: str, headers: Mapping[str, str | Sequence[str]]) -> str:
-	if name not in headers:
+	given = headers.get(name)
+	if given is None:
 		raise SignatureError("header_missing", f"The header {name} is to be signed but is not sent.")
-	given = headers[name]
-	value = given.strip(" \t") if isinstance(given, str) else ", ".join(one.strip(" \t") for one in given)
-	if "\n" in value or "\r" in value or "\0" in value:
+	value = given.strip(" \t") if isinstance(given, str) else ", ".join([one.strip(" \t") for one in given])
+	if not value.isprintable() and _LINE_BREAK.search(value):
 		raise SignatureError("header_invalid", f"The header {name} has a line break in it.")
 	return value
 

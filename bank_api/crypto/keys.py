@@ -18,7 +18,8 @@ NativeKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 RSA_SIZES = (2048, 3072, 4096)
 MAX_TEXT = 64 * 1024
 _PADDING = padding.PKCS1v15()
-_HASHES = {"sha256": hashes.SHA256, "sha512": hashes.SHA512}
+_HASHES = {"sha256": hashes.SHA256(), "sha512": hashes.SHA512()}
+_ECDSA = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
 _MAX_PARSED = 64
 _PEM_KEY = re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 
@@ -41,7 +42,7 @@ class PrivateKey:
 		fingerprint: SHA-256 of `public_der`, in hexadecimal.
 	"""
 
-	__slots__ = ("fingerprint", "label", "native", "public_der")
+	__slots__ = ("_is_rsa", "fingerprint", "label", "native", "public_der")
 
 	def __init__(self, native: NativeKey):
 		"""
@@ -53,6 +54,7 @@ class PrivateKey:
 		"""
 		self.native = native
 		self.label = _label(native)
+		self._is_rsa = isinstance(native, rsa.RSAPrivateKey)
 		self.public_der = native.public_key().public_bytes(
 			serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
 		)
@@ -115,10 +117,9 @@ class PrivateKey:
 
 		Source: berlin_group_migdal.md, 5.2.
 		"""
-		algorithm = _HASHES[hash_name]()
-		if isinstance(self.native, rsa.RSAPrivateKey):
-			return self.native.sign(data, _PADDING, algorithm)
-		return self.native.sign(data, ec.ECDSA(algorithm))
+		if self._is_rsa:
+			return self.native.sign(data, _PADDING, _HASHES[hash_name])
+		return self.native.sign(data, _ECDSA[hash_name])
 
 	def __repr__(self) -> str:
 		return f"PrivateKey({self.label}, ***)"
