@@ -111,7 +111,14 @@ class Sandbox:
 	def _door(self, name: str, endpoints: list[tuple[str, str, Endpoint]]) -> Door:
 		migdal = self.migdal
 		return Door(
-			self.core, name, "openhub", endpoints, migdal.before, migdal.router_error, migdal.fault_body
+			self.core,
+			name,
+			"openhub",
+			endpoints,
+			migdal.before,
+			migdal.router_error,
+			migdal.fault_body,
+			migdal.echo,
 		)
 
 	# control

@@ -30,6 +30,7 @@ class Door:
 		before: Runs before each call, under the lock.
 		router_error: Answers 404, 405, and 500 for a slip of the sandbox itself.
 		fault_body: Writes the body of an injected failure from path and status.
+		echo: Puts on an injected failure what every answer of the provider carries.
 	"""
 
 	def __init__(
@@ -41,9 +42,11 @@ class Door:
 		before: Callable[[], None],
 		router_error: Callable[[Request, int], Response],
 		fault_body: Callable[[str, int], str],
+		echo: Callable[[Request, Response], Response] = lambda request, response: response,
 	) -> None:
 		self.core, self.name, self.server_name = core, name, server_name
 		self._before, self._router_error, self._fault_body = before, router_error, fault_body
+		self._echo = echo
 		self.map = Map(strict_slashes=False, redirect_defaults=False, merge_slashes=False)
 		for method, path, function in endpoints:
 			self.map.add(Rule(path, methods=[method], endpoint=function))
@@ -93,7 +96,8 @@ class Door:
 		if rule is None:
 			return self._dispatch(request)
 		answer = self._dispatch(request) if rule.needs_answer else None
-		return faults.apply(rule, answer, lambda status: self._fault_body(request.path, status))
+		made = faults.apply(rule, answer, lambda status: self._fault_body(request.path, status))
+		return self._echo(request, made) if rule.kind == "status" else made
 
 	def _dispatch(self, request: Request) -> Response:
 		try:

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import json
 import ssl
 import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import berlin_group_spec
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -120,21 +122,19 @@ class Client:
 		final: dict[str, Any] = self.headers(body, wanted, **options) | (spoil or {})
 		url = path if path.startswith("https://") else self.url + path
 		final = {name: value for name, value in final.items() if value is not None}
-		return self.session.request(
-			method,
-			url,
-			data=(body if sent is None else sent) or None,
-			headers=final,
-			timeout=30,
-			allow_redirects=False,
+		payload = body if sent is None else sent
+		answer = self.session.request(
+			method, url, data=payload or None, headers=final, timeout=30, allow_redirects=False
 		)
+		if answer.ok:
+			berlin_group_spec.check_request(method, url, final, payload)
+		berlin_group_spec.check_answer(method, url, final, answer.status_code, answer.headers, answer.content)
+		return answer
 
 	def create(
 		self, numbers: list[str] | None = None, psu: str | None = CUSTOMER, **options: Any
 	) -> requests.Response:
 		"""POST consents."""
-		import json
-
 		values = options.pop("body", None)
 		body = json.dumps(body_of(numbers) if values is None else values).encode()
 		headers = {

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -23,7 +23,7 @@ TRANSPORT, SIGNING = "Transport", "Signing"
 _POLICY = {TRANSPORT: "0.4.0.19495.3.1", SIGNING: "0.4.0.194112.1.1"}
 _QC_TYPE = {TRANSPORT: "0.4.0.1862.1.6.3", SIGNING: "0.4.0.1862.1.6.2"}
 _YEARS = timedelta(days=3650)
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Key: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class IssueError(ValueError):
@@ -131,7 +131,7 @@ def _builder(subject: x509.Name, key: Any, issuer: Issuer | None, begin: datetim
 		.not_valid_before(begin)
 		.not_valid_after(end)
 		.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
-		.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), False)  # type: ignore[arg-type]
+		.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), False)
 	)
 
 

@@ -1,5 +1,6 @@
 """Migdal's part of the control API, under ``/_control/migdal`` (README.md)."""
 
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -206,11 +207,8 @@ class MigdalControl:
 		"""Add ``transactions`` (or one): ``amount``, ``date``, ``status``, ``text``, ``extra`` raw members; ``count`` twins."""
 		account = self._find_account(number)
 		rows = values.get("transactions") or [values]
-		made = []
-		for row in rows:
-			for _ in range(int(row.get("count", 1))):
-				made.append(asdict(self._add_entry(account, row)))
-		return {"transactions": made}
+		made = [self._add_entry(account, row) for row in rows for _ in range(int(row.get("count", 1)))]
+		return {"transactions": [asdict(entry) for entry in made]}
 
 	def _add_entry(self, account: Account, row: Values) -> Entry:
 		day = str(row.get("date", self.state.today))
@@ -385,7 +383,7 @@ class MigdalControl:
 
 	def routes(self) -> list[ControlRoute]:
 		"""Return the calls."""
-		pairs = [
+		pairs: list[tuple[str, str, Callable[..., Values]]] = [
 			("GET", "", self.info),
 			("GET", "/switches", self.get_switches),
 			("PATCH", "/switches", self.set_switches),

@@ -96,7 +96,11 @@ class Flow:
 		error = ""
 		if query.get("response_type") != "code":
 			error = "unsupported_response_type"
-		elif not state or (self.state.switches.pkce_required and not challenge) or (challenge and (query.get("code_challenge_method") != "S256" or len(challenge) != 43)):
+		elif (
+			not state
+			or (self.state.switches.pkce_required and not challenge)
+			or (challenge and (query.get("code_challenge_method") != "S256" or len(challenge) != 43))
+		):
 			error = "invalid_request"
 		if error:
 			raise Denied(with_query(redirect_uri, error=error, state=state))
@@ -127,10 +131,10 @@ class Flow:
 		self, consent: Consent, mark: str, cookie: str, redirect_uri: str, state: str, challenge: str
 	) -> Trip:
 		if mark in consent.tickets:
-			trip = next((t for t in self.state.trips.values() if cookie and t.cookie == cookie), None)
-			if trip is None or trip.consent != consent.id or trip.step in ENDED:
-				raise LinkError("used", 410)
-			return trip
+			for trip in self.state.trips.values():
+				if (trip.mark, trip.cookie) == (mark, cookie) and trip.step not in ENDED:
+					return trip
+			raise LinkError("used", 410)
 		if consent.status not in OPEN:
 			raise LinkError("used", 410)
 		waiting = [
@@ -144,7 +148,10 @@ class Flow:
 			id=self.state.secret(),
 			consent=consent.id,
 			authorisation=waiting[0].id,
-			cookie=self.state.secret(),
+			cookie=cookie
+			if any(t.cookie == cookie for t in self.state.trips.values())
+			else self.state.secret(),
+			mark=mark,
 			created=self.state.now,
 			redirect_uri=redirect_uri,
 			state=state,

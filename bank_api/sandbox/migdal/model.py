@@ -124,6 +124,7 @@ class Trip:
 	consent: str
 	authorisation: str
 	cookie: str
+	mark: str
 	created: int
 	redirect_uri: str
 	state: str = ""

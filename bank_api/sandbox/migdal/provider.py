@@ -10,7 +10,6 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
 
@@ -202,12 +201,8 @@ class Migdal:
 
 	def _request_id(self, request: Request) -> None:
 		text = request.headers.get("X-Request-ID", "")
-		try:
-			if len(text) != 36:
-				raise ValueError
-			uuid.UUID(text)
-		except ValueError as error:
-			raise format_error("X-Request-ID is missing, or no UUID.", "X-Request-ID") from error
+		if not _is_uuid(text):
+			raise format_error("X-Request-ID is missing, or no UUID.", "X-Request-ID")
 		if self.state.switches.request_id_once and text in self._seen:
 			raise format_error("This X-Request-ID was used already.", "X-Request-ID")
 		self._seen.add(text)
@@ -220,7 +215,7 @@ class Migdal:
 			text = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
 			answer = Response(text, reply.status, content_type="application/json")
 		answer.headers.update(reply.headers)
-		return self._echo(request, answer)
+		return self.echo(request, answer)
 
 	def refusal(self, request: Request, error: Xs2aError) -> Response:
 		"""Write an error; some statuses have no body (section 7.1)."""
@@ -233,13 +228,13 @@ class Migdal:
 			answer = Response(text, error.status, content_type=content_type)
 		answer.headers.update(error.headers)
 		request.environ.setdefault("sandbox.log", {})["code"] = error.code
-		return self._echo(request, answer)
+		return self.echo(request, answer)
 
 	@staticmethod
-	def _echo(request: Request, answer: Response) -> Response:
+	def echo(request: Request, answer: Response) -> Response:
+		"""Repeat the request's id; where none was usable, the answer gets one of its own, as it must have one."""
 		sent = request.headers.get("X-Request-ID", "")
-		if sent and re.fullmatch(r"[\x21-\x7e]{1,100}", sent):
-			answer.headers["X-Request-ID"] = quote(sent, safe="-")
+		answer.headers["X-Request-ID"] = sent if _is_uuid(sent) else str(uuid.uuid4())
 		return answer
 
 	def _token(self, request: Request) -> Response:
@@ -280,3 +275,7 @@ class Migdal:
 		"""Put changed switches into effect, and keep them over a restart."""
 		self.demand(self.state.switches.client_certificate == "required")
 		self.core.remember("migdal_switches", asdict(self.state.switches))
+
+
+def _is_uuid(text: str) -> bool:
+	return bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))

@@ -132,7 +132,7 @@ class Reading:
 		query = Query(call, kind, resource_id, self.state)
 		if query.page == 0:
 			self._count(visit, f"{kind}/transactions", resource_id)
-		body = {
+		body: dict[str, Any] = {
 			NAMES[kind][1]: self.views.short(account),
 			"cardTransactions" if kind == CARD else "transactions": self._report(
 				call, account, query, resource_id
