@@ -93,7 +93,7 @@ def sentences() -> dict[str, str]:
 	found: dict[str, str] = {}
 	for path in sorted(APP.rglob("*")):
 		reader = READERS.get(path.suffix)
-		if reader is None or {"sandbox", "node_modules", "dist"} & set(path.parts):
+		if reader is None or {"sandbox", "node_modules", "dist"} & set(path.relative_to(APP).parts):
 			continue
 		for sentence in reader(path):
 			if sentence:
