@@ -53,6 +53,12 @@ class ConsentRequired(ProviderError):
 	code = "consent_required"
 
 
+class RefreshRefused(ConsentRequired):
+	"""The refresh token is no longer accepted (`invalid_grant`): only the end user can open the access again."""
+
+	code = "refresh_refused"
+
+
 class NotFound(ProviderError):
 	"""The provider does not know the resource."""
 
