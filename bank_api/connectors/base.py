@@ -94,6 +94,9 @@ class Connector(Protocol):
 	def categories(self, language: str = "en") -> str:
 		"""The answer with all categories as JSON text, as received."""
 
+	def check(self) -> None:
+		"""A harmless call that proves that the provider accepts the record's credentials."""
+
 	def verify_webhook(self, body: bytes, headers: Mapping[str, str], secrets: Sequence[Secret]) -> bool:
 		"""Whether one of the secrets signed exactly these bytes."""
 

@@ -87,7 +87,7 @@ def connector(provider: str) -> Connector:
 
 
 def test_connection(provider: str) -> dict[str, str]:
-	"""Ask the provider for its categories with the stored credentials, for the button on its form.
+	"""Make a harmless call with the stored credentials, for the button on the provider's form.
 
 	Returns:
 		`message`: what came of it, in words.
@@ -96,7 +96,7 @@ def test_connection(provider: str) -> dict[str, str]:
 		GatewayError: the provider refuses the credentials, or cannot be reached.
 	"""
 	try:
-		connector(provider).categories()
+		connector(provider).check()
 	except ProviderError as error:
 		raise from_provider(error) from error
 	return {"message": _("The provider accepts the credentials.")}

@@ -269,6 +269,11 @@ class BridgeConnector:
 			return texts[0]
 		return f'{{"resources":[{",".join(text for _, text in rows)}],"pagination":{{"next_uri":null}}}}'
 
+	@sealed
+	def check(self) -> None:
+		"""See `Connector.check`."""
+		self.categories()
+
 	# Webhooks (bridge.md, 7)
 
 	@sealed
