@@ -178,8 +178,10 @@ class BerlinClient:
 		return (hosts | settings.trusted_hosts) - {""}
 
 	def _signed_names(self, with_body: bool) -> tuple[str, ...]:
-		return self.settings.signed_headers if with_body else (
-			self.settings.signed_headers_reads or self.settings.signed_headers
+		return (
+			self.settings.signed_headers
+			if with_body
+			else (self.settings.signed_headers_reads or self.settings.signed_headers)
 		)
 
 	def _slots(self) -> Callable[[], None]:
@@ -216,4 +218,8 @@ def segment(value: str) -> str:
 
 def _split(url: str) -> tuple[str, str, str]:
 	parts = urlsplit(url)
-	return f"{parts.scheme}://{parts.netloc}", quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._"), parts.query
+	return (
+		f"{parts.scheme}://{parts.netloc}",
+		quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._"),
+		parts.query,
+	)

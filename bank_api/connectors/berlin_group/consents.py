@@ -9,7 +9,13 @@ from bank_api.connectors.berlin_group import links, parsing
 from bank_api.connectors.berlin_group.client import BerlinClient
 from bank_api.connectors.berlin_group.headers import header_id
 from bank_api.connectors.berlin_group.links import Trip
-from bank_api.connectors.errors import ConsentRequired, InvalidRequest, MalformedResponse, NotFound, ProviderError
+from bank_api.connectors.errors import (
+	ConsentRequired,
+	InvalidRequest,
+	MalformedResponse,
+	NotFound,
+	ProviderError,
+)
 from bank_api.connectors.model import (
 	Authorisation,
 	ConsentData,
@@ -35,7 +41,10 @@ _STANDINGS = {
 	"suspendedbyaspsp": ConsentStanding.SUSPENDED,
 }
 _FINAL_SCA = frozenset({"finalised", "failed", "exempted"})
-_GONE = frozenset({"CONSENT_UNKNOWN", "RESOURCE_UNKNOWN", "RESOURCE_EXPIRED", "CONSENT_EXPIRED", "CONSENT_INVALID"})
+_GONE = frozenset(
+	{"CONSENT_UNKNOWN", "RESOURCE_UNKNOWN", "RESOURCE_EXPIRED", "CONSENT_EXPIRED", "CONSENT_INVALID"}
+)
+_GRANTS = ("accounts", "balances", "transactions", "loans", "cardAccounts")
 _MAX_SIGNERS = 20
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Za-z0-9]{1,30}\Z", re.ASCII)
 _REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,35}\Z")
@@ -95,8 +104,10 @@ def check_request(request: ConsentRequest) -> None:
 
 def body_of(client: BerlinClient, request: ConsentRequest) -> dict[str, Any]:
 	"""The body of a new consent: empty lists for "the end user chooses", references for a detailed one (2.3)."""
-	references = [_reference(reference, client.settings.reference_account_type) for reference in request.references]
-	access: dict[str, Any] = {name: references for name in ("accounts", "balances", "transactions")}
+	references = [
+		_reference(reference, client.settings.reference_account_type) for reference in request.references
+	]
+	access: dict[str, Any] = dict.fromkeys(("accounts", "balances", "transactions"), references)
 	if request.account_types:
 		access["restrictedTo"] = list(request.account_types)
 	return {
@@ -270,14 +281,10 @@ def _is_iban(text: str) -> bool:
 
 def _granted(access: Any) -> tuple[str, ...]:
 	"""The numbers that a consent reaches, each once, in order (2.5)."""
-	found: list[str] = []
-	if isinstance(access, dict):
-		for name in ("accounts", "balances", "transactions", "loans", "cardAccounts"):
-			rows = access.get(name)
-			for row in rows if isinstance(rows, list) else ():
-				if isinstance(row, dict) and (number := parsing.reference(row)):
-					found.append(number)
-	return tuple(dict.fromkeys(found))
+	lists = [access.get(name) for name in _GRANTS] if isinstance(access, dict) else []
+	rows = [row for rows in lists if isinstance(rows, list) for row in rows if isinstance(row, dict)]
+	numbers = [parsing.reference(row) for row in rows]
+	return tuple(dict.fromkeys(number for number in numbers if number))
 
 
 def _authorisation(identifier: str, answer: dict[str, Any], link: str) -> Authorisation:

@@ -43,7 +43,9 @@ class Credentials:
 		if pair is None:
 			raise _missing("transport")
 		try:
-			return client_context(pair.chain, keys.parsed(pair.key.reveal()), self._settings.ca_bundle or None)
+			return client_context(
+				pair.chain, keys.parsed(pair.key.reveal()), self._settings.ca_bundle or None
+			)
 		except CryptoError as error:
 			raise _unusable("transport", error) from None
 		except (ssl.SSLError, ValueError, OSError):
@@ -144,4 +146,6 @@ def _missing(which: str) -> ConfigurationError:
 
 
 def _unusable(which: str, error: CryptoError) -> ConfigurationError:
-	return ConfigurationError(f"The {which} certificate of the provider record cannot be used: {error.message}")
+	return ConfigurationError(
+		f"The {which} certificate of the provider record cannot be used: {error.message}"
+	)

@@ -69,7 +69,7 @@ def of_company(settings: BerlinSettings, code: str) -> dict[str, str]:
 		raise InvalidRequest(
 			f"The company must be named by its code, one of: {', '.join(sorted(settings.companies))}."
 		)
-	return {name: code for name in names}
+	return dict.fromkeys(names, code)
 
 
 def of_psu(psu_id: Secret) -> dict[str, str]:

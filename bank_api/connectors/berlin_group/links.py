@@ -60,13 +60,15 @@ def page(client: BerlinClient, links: Any, approach: str, trip: Trip) -> Page:
 	"""
 	oauth, redirect = href(links, "scaOAuth"), href(links, "scaRedirect")
 	if oauth:
-		address = urljoin(f"{client.config.base_url}/", oauth)
+		address = _absolute(f"{client.config.base_url}/", oauth)
 		if _WELL_KNOWN.search(urlsplit(address).path):
 			metadata_url = client.trusted(address, "authorisation server")
-			return Page(_authorise_page(client, endpoint(client, metadata_url, "authorization"), trip), metadata_url)
+			return Page(
+				_authorise_page(client, endpoint(client, metadata_url, "authorization"), trip), metadata_url
+			)
 		return Page(_authorise_page(client, _replaced(client, address, trip), trip))
 	if redirect:
-		return Page(_ready_page(client, urljoin(f"{client.config.base_url}/", redirect), trip))
+		return Page(_ready_page(client, _absolute(f"{client.config.base_url}/", redirect), trip))
 	if approach.upper() in ("DECOUPLED", "EMBEDDED") or needs_start(links):
 		return Page("")
 	return _configured_page(client, trip)
@@ -98,7 +100,7 @@ def endpoint(client: BerlinClient, metadata_url: str, kind: str) -> str:
 	value = client.metadata(metadata_url).get(f"{kind}_endpoint")
 	if not isinstance(value, str) or not value:
 		raise MalformedResponse("The provider's authorisation server does not name its endpoints.")
-	return urljoin(metadata_url, value)
+	return _absolute(metadata_url, value)
 
 
 def read_return(query: Mapping[str, str]) -> LinkReturn:
@@ -124,6 +126,13 @@ def redirect_uri(client: BerlinClient, trip_state: str, redirect_url: str) -> st
 	if not client.settings.state_in_redirect_uri:
 		return redirect_url
 	return _completed(redirect_url, {"state": trip_state})
+
+
+def _absolute(base: str, address: str) -> str:
+	try:
+		return urljoin(base, address)
+	except ValueError:
+		raise MalformedResponse("The provider's link is no address.") from None
 
 
 def _configured_page(client: BerlinClient, trip: Trip) -> Page:

@@ -62,7 +62,9 @@ def account(row: dict[str, Any], payload: str, kind: str, consent_id: str, today
 	currency = (parsing.text(row.get("currency")) or "").upper()
 	if currency in ("", "XXX"):
 		currency = found[0].currency if found else currency
-	code = (parsing.text(row.get("cashAccountType")) or parsing.text(row.get("cashaccounttype")) or "").upper()
+	code = (
+		parsing.text(row.get("cashAccountType")) or parsing.text(row.get("cashaccounttype")) or ""
+	).upper()
 	account_type = _TYPES.get(code, code.lower()) if code else _DEFAULT_TYPES[kind]
 	number = parsing.own_number(row)
 	balance = _best(found, _BALANCES) or (found[0] if found else None)

@@ -72,9 +72,7 @@ def renew(client: BerlinClient, url: str, refresh: Secret) -> TokenPair:
 def _ask(client: BerlinClient, url: str, form: Mapping[str, str], *, renewing: bool) -> TokenPair:
 	# The life is counted from before the call: the provider's answer may have travelled for long.
 	asked = client.calendar.now()
-	return pair_of(
-		client.token_call(url, form, renewing=renewing), asked, client.settings.token_lifetime
-	)
+	return pair_of(client.token_call(url, form, renewing=renewing), asked, client.settings.token_lifetime)
 
 
 def pair_of(answer: Mapping[str, Any], asked: datetime, default_life: int) -> TokenPair:

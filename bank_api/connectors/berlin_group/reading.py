@@ -50,7 +50,9 @@ class Reader:
 				self._remember(token, one.provider_account_id, key)
 		return list(found.values())
 
-	def transactions(self, token: Token, account: str, since: str | None, page: str | None) -> TransactionPage:
+	def transactions(
+		self, token: Token, account: str, since: str | None, page: str | None
+	) -> TransactionPage:
 		"""A page of one account's transactions; see `Connector.transactions`."""
 		kind = KINDS[self._kind(token, account)]
 		path = f"{self._settings.path_of(kind.key)}/{{account}}/transactions"
@@ -199,5 +201,3 @@ def _links(text: str) -> Any:
 		return None
 	links = verbatim.members(text).get("_links")
 	return verbatim.parse(links) if links else None
-
-

@@ -24,7 +24,9 @@ _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z", re.ASCII)
 # A JSON path or the name of a header: which part is refused, never its value.
 _PLACE = re.compile(r"[A-Za-z0-9_.$\[\]-]{1,80}\Z", re.ASCII)
 
-_TRANSPORT = "Check the certificates of the provider record: both have to be valid and issued to the same firm."
+_TRANSPORT = (
+	"Check the certificates of the provider record: both have to be valid and issued to the same firm."
+)
 _SIGNING = (
 	"Check the signing certificate of the provider record, its key, and the settings of the signature "
 	"(signed_headers, key_id_style, signature_algorithm, digest_algorithm)."
@@ -40,14 +42,23 @@ CODES: dict[str, tuple[_Kind, str]] = {
 	"PARAMETER_NOT_SUPPORTED": (Unsupported, "The provider does not know one of the parameters."),
 	"SERVICE_INVALID": (Unsupported, "The provider does not offer this kind of consent or service here."),
 	"RESOURCE_EXPIRED": (NotFound, "The provider no longer has this: it has expired."),
-	"RESOURCE_BLOCKED": (InvalidRequest, "The provider has blocked this account; its holder has to ask there."),
-	"TIMESTAMP_INVALID": (ConfigurationError, "The provider finds the time of the request wrong: check the clock."),
+	"RESOURCE_BLOCKED": (
+		InvalidRequest,
+		"The provider has blocked this account; its holder has to ask there.",
+	),
+	"TIMESTAMP_INVALID": (
+		ConfigurationError,
+		"The provider finds the time of the request wrong: check the clock.",
+	),
 	"PERIOD_INVALID": (
 		InvalidRequest,
 		"The provider refuses the period: a date lies in the past, too far away, or after the other one.",
 	),
 	"SCA_METHOD_UNKNOWN": (InvalidRequest, "The provider does not know the method of authentication."),
-	"SCA_INVALID": (ConsentRequired, "The end user's authentication was not accepted: it has to be done again."),
+	"SCA_INVALID": (
+		ConsentRequired,
+		"The end user's authentication was not accepted: it has to be done again.",
+	),
 	"CONSENT_UNKNOWN": (NotFound, f"The provider does not know this consent. {_AGAIN}"),
 	"SESSIONS_NOT_SUPPORTED": (Unsupported, "The provider does not combine these services in one session."),
 	# 401
@@ -57,14 +68,26 @@ CODES: dict[str, tuple[_Kind, str]] = {
 		"The certificate lacks the role that this call needs (PSP_AI for account information). "
 		"A certificate with this role has to be issued.",
 	),
-	"CERTIFICATE_EXPIRED": (ConfigurationError, f"The provider says that a certificate has expired. {_TRANSPORT}"),
+	"CERTIFICATE_EXPIRED": (
+		ConfigurationError,
+		f"The provider says that a certificate has expired. {_TRANSPORT}",
+	),
 	"CERTIFICATE_BLOCKED": (ConfigurationError, f"The provider has blocked a certificate. {_TRANSPORT}"),
-	"CERTIFICATE_REVOKE": (ConfigurationError, f"The provider says that a certificate is revoked. {_TRANSPORT}"),
-	"CERTIFICATE_REVOKED": (ConfigurationError, f"The provider says that a certificate is revoked. {_TRANSPORT}"),
+	"CERTIFICATE_REVOKE": (
+		ConfigurationError,
+		f"The provider says that a certificate is revoked. {_TRANSPORT}",
+	),
+	"CERTIFICATE_REVOKED": (
+		ConfigurationError,
+		f"The provider says that a certificate is revoked. {_TRANSPORT}",
+	),
 	"CERTIFICATE_MISSING": (ConfigurationError, f"The provider misses a certificate. {_TRANSPORT}"),
 	"SIGNATURE_INVALID": (ConfigurationError, f"The provider finds the signature wrong. {_SIGNING}"),
 	"SIGNATURE_MISSING": (ConfigurationError, f"The provider misses the signature. {_SIGNING}"),
-	"REQUIRED_KID_MISSING": (ConfigurationError, f"The provider misses the key's id in the signature. {_SIGNING}"),
+	"REQUIRED_KID_MISSING": (
+		ConfigurationError,
+		f"The provider misses the key's id in the signature. {_SIGNING}",
+	),
 	"CORPORATE_ID_INVALID": (
 		ConfigurationError,
 		"The provider does not know the company's code: check the settings companies and company_header.",
@@ -82,8 +105,14 @@ CODES: dict[str, tuple[_Kind, str]] = {
 	"TOKEN_INVALID": (ConsentRequired, f"The provider does not accept the access token. {_AGAIN}"),
 	"TOKEN_EXPIRED": (AuthenticationExpired, "The access token has run out and has to be renewed."),
 	# 403 to 409
-	"SERVICE_BLOCKED": (ConfigurationError, "The provider has blocked this service for the application: ask it why."),
-	"RESOURCE_UNKNOWN": (NotFound, "The provider does not know this account, or the consent does not reach it."),
+	"SERVICE_BLOCKED": (
+		ConfigurationError,
+		"The provider has blocked this service for the application: ask it why.",
+	),
+	"RESOURCE_UNKNOWN": (
+		NotFound,
+		"The provider does not know this account, or the consent does not reach it.",
+	),
 	"REQUESTED_FORMATS_INVALID": (Unsupported, "The provider does not answer in JSON here."),
 	"STATUS_INVALID": (InvalidRequest, "The consent's status does not allow this."),
 	# Payments and funds; a source may use one of them by mistake.
@@ -92,14 +121,20 @@ CODES: dict[str, tuple[_Kind, str]] = {
 	"PAYMENT_FAILED": (InvalidRequest, "The provider says that a payment failed."),
 	"EXECUTION_DATE_INVALID": (InvalidRequest, "The provider refuses the date of execution."),
 	"CANCELLATION_INVALID": (InvalidRequest, "The provider does not allow to cancel this."),
-	"BENEFICIARY_WHITELISTING_REQUIRED": (InvalidRequest, "The provider wants the payee to be registered first."),
+	"BENEFICIARY_WHITELISTING_REQUIRED": (
+		InvalidRequest,
+		"The provider wants the payee to be registered first.",
+	),
 	"FUNDS_NOT_AVAILABLE": (InvalidRequest, "The provider says that the funds do not suffice."),
 	"WARNING": (InvalidRequest, "The provider warns instead of doing what was asked."),
 }
 """Every code of the Berlin Group's enumerations but ACCESS_EXCEEDED, which has a wait of its own."""
 
 OAUTH_CODES: dict[str, tuple[_Kind, str]] = {
-	"invalid_grant": (ConsentRequired, "The provider no longer accepts the code: the end user has to come again."),
+	"invalid_grant": (
+		ConsentRequired,
+		"The provider no longer accepts the code: the end user has to come again.",
+	),
 	"invalid_client": (
 		ConfigurationError,
 		"The provider's token endpoint does not know us: check the transport certificate and the client id.",
@@ -108,10 +143,16 @@ OAUTH_CODES: dict[str, tuple[_Kind, str]] = {
 		ConfigurationError,
 		"The provider does not allow us this kind of token call: check the client id and the registration.",
 	),
-	"unsupported_grant_type": (ConfigurationError, "The provider's token endpoint does not do this: check token_url."),
+	"unsupported_grant_type": (
+		ConfigurationError,
+		"The provider's token endpoint does not do this: check token_url.",
+	),
 	"invalid_scope": (ConfigurationError, "The provider refuses the scope: check the setting scope."),
 	"invalid_request": (InvalidRequest, "The provider finds the token call malformed."),
-	"temporarily_unavailable": (ProviderUnavailable, "The provider's token endpoint is busy; try again later."),
+	"temporarily_unavailable": (
+		ProviderUnavailable,
+		"The provider's token endpoint is busy; try again later.",
+	),
 	"server_error": (ProviderUnavailable, "The provider's token endpoint fails on its side."),
 }
 
@@ -156,7 +197,9 @@ def _first(messages: list[Any]) -> Reason:
 	return next(iter(known or errors or others), Reason(None, None))
 
 
-def refusal(answer: Answer, *, with_token: bool, throttled_for: float, next_day: Callable[[], float]) -> ProviderError:
+def refusal(
+	answer: Answer, *, with_token: bool, throttled_for: float, next_day: Callable[[], float]
+) -> ProviderError:
 	"""The error that an answer of the API stands for.
 
 	Args:
@@ -167,7 +210,11 @@ def refusal(answer: Answer, *, with_token: bool, throttled_for: float, next_day:
 	"""
 	reason = reason_of(answer)
 	code = (reason.code or "").upper()
-	facts: dict[str, Any] = {"status": answer.status, "provider_code": reason.code, "request_id": answer.request_id}
+	facts: dict[str, Any] = {
+		"status": answer.status,
+		"provider_code": reason.code,
+		"request_id": answer.request_id,
+	}
 	if code == "ACCESS_EXCEEDED":
 		wait = answer.retry_after()
 		return RateLimited(
@@ -205,7 +252,11 @@ def token_refusal(answer: Answer, *, renewing: bool, throttled_for: float) -> Pr
 		throttled_for: seconds to wait after a 429 that says nothing.
 	"""
 	reason = reason_of(answer)
-	facts: dict[str, Any] = {"status": answer.status, "provider_code": reason.code, "request_id": answer.request_id}
+	facts: dict[str, Any] = {
+		"status": answer.status,
+		"provider_code": reason.code,
+		"request_id": answer.request_id,
+	}
 	if answer.status == 429 or answer.status >= 500:
 		return error_for(answer, code=reason.code, throttled_for=throttled_for)
 	name = reason.code or ""
@@ -225,7 +276,14 @@ def token_refusal(answer: Answer, *, renewing: bool, throttled_for: float) -> Pr
 
 
 _DEAD_TOKEN = frozenset(
-	{"TOKEN_UNKNOWN", "TOKEN_INVALID", "TOKEN_EXPIRED", "CONSENT_INVALID", "CONSENT_EXPIRED", "CONSENT_UNKNOWN"}
+	{
+		"TOKEN_UNKNOWN",
+		"TOKEN_INVALID",
+		"TOKEN_EXPIRED",
+		"CONSENT_INVALID",
+		"CONSENT_EXPIRED",
+		"CONSENT_UNKNOWN",
+	}
 )
 _ALL = frozenset({*CODES, "ACCESS_EXCEEDED"})
 

@@ -12,8 +12,8 @@ from bank_api.connectors import verbatim
 from bank_api.connectors.errors import ConfigurationError, MalformedResponse
 
 MIGDAL_COMPANIES = {
-	"520004896": "מגדל חברה לביטוח בע\"מ",
-	"512237744": "מגדל מקפת קרנות פנסיה וקופות גמל בע\"מ",
+	"520004896": 'מגדל חברה לביטוח בע"מ',
+	"512237744": 'מגדל מקפת קרנות פנסיה וקופות גמל בע"מ',
 }
 RESOURCES = ("loans", "accounts", "card-accounts")
 COMPANY_HEADERS = {

@@ -72,7 +72,9 @@ def _unwrapped(text: str) -> dict[str, str]:
 	if text.lstrip().startswith("["):
 		found = parsing.rows(text)
 		if len(found) != 1:
-			raise MalformedResponse("The provider's list of transactions is nested in a way that is not known.")
+			raise MalformedResponse(
+				"The provider's list of transactions is nested in a way that is not known."
+			)
 		return verbatim.members(found[0][1])
 	return verbatim.members(text)
 
@@ -212,6 +214,8 @@ def tombstone(payload: str, provider_transaction_id: str, id_fields: Sequence[st
 def outline(payload: str) -> str:
 	"""Ids, dates, amounts and codes of a transaction, without the words of the bank and its customers."""
 	kept = [
-		f"{verbatim.dumps(name)}:{text}" for name, text in verbatim.members(payload).items() if name in _OUTLINE
+		f"{verbatim.dumps(name)}:{text}"
+		for name, text in verbatim.members(payload).items()
+		if name in _OUTLINE
 	]
 	return "{" + ",".join(kept) + "}"
