@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from benchmarks.common import connected, machine, versions
 
 RESULTS = Path(__file__).with_name("results.json")
-MODULES = ("serve", "small_read", "webhook_in", "webhook_out", "ingest", "resync")
+MODULES = ("serve", "small_read", "webhook_in", "webhook_out", "ingest", "resync", "signing")
 
 
 class Bar(NamedTuple):
@@ -43,6 +43,7 @@ BARS = {
 	"resync_seconds_100k": Bar(most=1),
 	"resync_seconds_1m": Bar(most=1.5),
 	"serve_vs_get_all": Bar(least=8),
+	"signing_vs_bare": Bar(least=0.85),
 	"small_read_vs_whoami": Bar(most=1.3),
 	"webhook_in_vs_noop": Bar(least=0.65),
 	"webhook_in_p99_vs_noop": Bar(most=2),

@@ -13,11 +13,11 @@ SET = 0x31
 
 _ENCODINGS = {
 	UTF8_STRING: "utf-8",
-	0x12: "ascii",  # NumericString
-	0x13: "ascii",  # PrintableString
+	0x12: "utf-8",  # NumericString; more than ASCII is not allowed in it, but is met
+	0x13: "utf-8",  # PrintableString, likewise
 	0x14: "latin-1",  # TeletexString, as everybody reads it
-	0x16: "ascii",  # IA5String
-	0x1A: "ascii",  # VisibleString
+	0x16: "utf-8",  # IA5String, likewise
+	0x1A: "utf-8",  # VisibleString, likewise
 	0x1C: "utf-32-be",  # UniversalString
 	0x1E: "utf-16-be",  # BMPString
 }

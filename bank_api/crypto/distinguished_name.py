@@ -145,7 +145,7 @@ def openssl(name: Name) -> str:
 
 	def one(a: Attribute) -> str:
 		if a.oid not in names or a.text is None:
-			return f"{names.get(a.oid, a.oid)}={_hex(a)}"
+			return f"{names.get(a.oid, a.oid)}=#{a.value.whole.hex().upper()}"
 		return f"{names[a.oid]}={_ascii(_escaped(a.text))}"
 
 	return _rendered(name, one, ",")
