@@ -285,18 +285,33 @@ def sandbox(
 	arguments: Sequence[str] = (),
 	log: Path | None = None,
 ) -> Process:
-	"""The simulated providers: `python -m bank_api.sandbox`."""
+	"""The simulated providers: `python -m bank_api.sandbox`.
+
+	The process keeps its ports over restarts as `.port`, `.migdal_port` and `.migdal_pages_port`.
+	"""
 	port = port or free_port()
+	ports = {"--port": port, "--migdal-port": free_port(), "--migdal-pages-port": free_port()}
 	data.mkdir(parents=True, exist_ok=True)
 	process = Process(
 		"sandbox",
-		[bench.python, "-m", "bank_api.sandbox", "--port", str(port), "--data-dir", data, *arguments],
+		[
+			bench.python,
+			"-m",
+			"bank_api.sandbox",
+			*(word for name, number in ports.items() for word in (name, str(number))),
+			"--data-dir",
+			data,
+			*arguments,
+		],
 		cwd=REPO,
 		env=bench.environment(),
 		log=log or data / "sandbox.log",
 		ready=lambda started: bool(re.search(r"^ready http", started.output(), re.M)),
 	)
 	process.port = port  # type: ignore[attr-defined]
+	process.migdal_port = ports["--migdal-port"]  # type: ignore[attr-defined]
+	process.migdal_pages_port = ports["--migdal-pages-port"]  # type: ignore[attr-defined]
+	process.data = data  # type: ignore[attr-defined]
 	return process
 
 

@@ -112,6 +112,21 @@ class Stack:
 		"""The simulated providers' address."""
 		return self._address("sandbox")
 
+	@property
+	def migdal_url(self) -> str:
+		"""The address of the simulated Migdal's API, over mutual TLS."""
+		return f"https://{LOOPBACK}:{self['sandbox'].migdal_port}"  # type: ignore[attr-defined]
+
+	@property
+	def migdal_pages_url(self) -> str:
+		"""The address of the simulated Migdal's pages."""
+		return f"http://{LOOPBACK}:{self['sandbox'].migdal_pages_port}"  # type: ignore[attr-defined]
+
+	@property
+	def migdal_ca(self) -> str:
+		"""The test authority to trust, as PEM."""
+		return (self["sandbox"].data / "migdal" / "ca.pem").read_text()  # type: ignore[attr-defined]
+
 	def _address(self, name: str) -> str:
 		return f"http://{LOOPBACK}:{self[name].port}"  # type: ignore[attr-defined]
 

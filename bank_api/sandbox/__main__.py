@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from bank_api.sandbox.app import Sandbox
-from bank_api.sandbox.server import Server
+from bank_api.sandbox.server import Server, serve_in_thread
 from bank_api.sandbox.state import Options
 
 
@@ -54,6 +54,22 @@ def parser() -> argparse.ArgumentParser:
 	found.add_argument(
 		"--switch", action="append", default=[], metavar="NAME=JSON", help="set a switch; repeat"
 	)
+	found.add_argument(
+		"--migdal-port",
+		type=int,
+		default=0,
+		help="port of Migdal's API over mutual TLS (default: a free one)",
+	)
+	found.add_argument(
+		"--migdal-pages-port", type=int, default=0, help="port of Migdal's pages (default: a free one)"
+	)
+	found.add_argument(
+		"--migdal-switch",
+		action="append",
+		default=[],
+		metavar="NAME=JSON",
+		help="set a switch of Migdal; repeat",
+	)
 	found.add_argument("--tls-cert", help="PEM chain; serves https")
 	found.add_argument("--tls-key", help="PEM key of --tls-cert")
 	return found
@@ -71,12 +87,7 @@ def options_of(args: argparse.Namespace) -> Options:
 	switches: dict[str, Any] = {"rate_limits": args.rate_limits == "on"}
 	if args.callback_host:
 		switches["callback_hosts"] = args.callback_host
-	for text in args.switch:
-		name, _, value = text.partition("=")
-		try:
-			switches[name] = json.loads(value)
-		except ValueError:
-			switches[name] = value
+	switches |= _switches(args.switch)
 	return Options(
 		host=args.host,
 		port=args.port,
@@ -93,7 +104,19 @@ def options_of(args: argparse.Namespace) -> Options:
 		id_base=args.id_base,
 		now=args.now,
 		switches=switches,
+		migdal_switches=_switches(args.migdal_switch),
 	)
+
+
+def _switches(texts: list[str]) -> dict[str, Any]:
+	found: dict[str, Any] = {}
+	for text in texts:
+		name, _, value = text.partition("=")
+		try:
+			found[name] = json.loads(value)
+		except ValueError:
+			found[name] = value
+	return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -113,6 +136,7 @@ def main(argv: list[str] | None = None) -> int:
 	try:
 		sandbox = Sandbox(options_of(args))
 		server = Server(args.host, args.port, sandbox, tls)
+		api, pages = sandbox.listen(args.host, args.migdal_port, args.migdal_pages_port)
 	except (OSError, ValueError) as error:
 		print(f"sandbox: {error}", file=sys.stderr)
 		return 1
@@ -127,9 +151,14 @@ def main(argv: list[str] | None = None) -> int:
 	gc.set_threshold(
 		100_000, 50, 100
 	)  # millions of rows that never die make frequent full collections costly
-	print(f"ready {server.url}", flush=True)
+	for further in (api, pages):
+		serve_in_thread(further)
+	print(f"ready {server.url} migdal={api.url} pages={pages.url}", flush=True)
 	server.serve_forever(poll_interval=0.1)
-	server.server_close()
+	for each in (api, pages):
+		each.shutdown()
+	for each in (server, api, pages):
+		each.server_close()
 	sandbox.close()
 	return 0
 

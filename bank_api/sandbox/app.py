@@ -1,54 +1,64 @@
-"""The WSGI app: routing, the lock, the call log, faults."""
+"""The WSGI app: the providers behind their doors, and the control API."""
 
 import json
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from bank_api.sandbox import faults
 from bank_api.sandbox.bridge.provider import Bridge
-from bank_api.sandbox.clock import iso_ms, parse_instant
+from bank_api.sandbox.clock import parse_instant
 from bank_api.sandbox.control import CoreControl
+from bank_api.sandbox.door import Door, Endpoint
 from bank_api.sandbox.http import ControlError, ControlRoute, ExactNumber
+from bank_api.sandbox.migdal.provider import Migdal
+from bank_api.sandbox.server import Server
 from bank_api.sandbox.state import Core, Options
 from bank_api.sandbox.webhooks import Delivery, Target
 
 CONTROL = "/_control"
-# What browsers fetch on their own uses up no fault and fills no log.
-_QUIET = ("/_static/", "/favicon.ico")
 _log = logging.getLogger("bank_api.sandbox")
 
 
 class Sandbox:
-	"""One simulator as a WSGI app.
+	"""One simulator as a WSGI app: the control API, and Bridge; Migdal has listeners of its own (``listen``).
 
 	Args:
 		options: What the command line says.
 	"""
 
+	server_name = "Bridge"  # bridge.md 0
+
 	def __init__(self, options: Options) -> None:
 		self.options = options
 		start = parse_instant(options.now) if options.now else None
-		self.core = Core(options, [Target, Delivery, *Bridge.kinds], start)
+		self.core = Core(options, [Target, Delivery, *Bridge.kinds, *Migdal.kinds], start)
 		self.url = options.public_url
 		self.bridge = Bridge(self.core, lambda: self.url)
+		self.migdal = Migdal(self.core)
 		shared = CoreControl(
 			self.core,
 			self.bridge.sender,
 			lambda: self.bridge.state.switches,
-			self.bridge.reset,
+			self._reset,
 			self.bridge.events.test_event,
 			self.bridge.events.raw,
 		)
+		self.door = Door(
+			self.core,
+			"bridge",
+			self.server_name,
+			self.bridge.endpoints(),
+			self.bridge.before,
+			self._bridge_error,
+			self.bridge.fault_body,
+		)
 		self.map = Map(strict_slashes=False, redirect_defaults=False, merge_slashes=False)
-		for method, path, function in self.bridge.endpoints():
-			self.map.add(Rule(path, methods=[method], endpoint=function))
-		for route in [*shared.routes(), *self.bridge.control.routes()]:
+		routes = [*shared.routes(), *self.bridge.control.routes(), *self.migdal.control.routes()]
+		for route in routes:
 			self.map.add(Rule(CONTROL + route.path, methods=[route.method], endpoint=route))
 		with self.core.lock:
 			self.core.remember("clock", self.core.clock.export())
@@ -59,66 +69,50 @@ class Sandbox:
 		request = Request(environ)
 		if request.path.startswith(CONTROL):
 			response = self._control(request)
-		elif request.path.startswith(_QUIET):
-			response = self._dispatch(request)
 		else:
-			response = self._logged(request)
+			response = self.door.answer(request)
 		return response(environ, start_response)
 
-	# clients' calls
-	def _logged(self, request: Request) -> Response:
-		began = time.monotonic()
-		status: Any = "cut"
-		size = 0
-		now = self.core.clock.now()
-		try:
-			response = self._faulty(request)
-			status = response.status_code
-			size = response.content_length or 0
-			return response
-		finally:
-			self.core.calls.add(
-				{
-					"at": iso_ms(now),
-					"method": request.method,
-					"path": request.path,
-					"query": request.query_string.decode("latin-1"),
-					"status": status,
-					"bytes": size,
-					"ms": round((time.monotonic() - began) * 1000, 2),
-					"remote": f"{request.remote_addr}:{request.environ.get('REMOTE_PORT', '')}",
-					"request_id": request.headers.get("X-Request-Id"),
-					"language": request.headers.get("Accept-Language"),
-				}
-			)
+	def _bridge_error(self, request: Request, status: int) -> Response:
+		code, message = {
+			404: ("not_found", "This address does not exist."),
+			405: ("method_not_allowed", "This method is not allowed here."),
+			500: ("internal_server_error", "The sandbox failed."),
+		}[status]
+		return self.bridge.error(request.path, status, code, message)
 
-	def _faulty(self, request: Request) -> Response:
-		if self.core.latency_ms:
-			time.sleep(self.core.latency_ms / 1000)
-		rule = self.core.faults.match(request.method, request.path, request.query_string.decode("latin-1"))
-		if rule is None:
-			return self._dispatch(request)
-		answer = self._dispatch(request) if rule.needs_answer else None
-		return faults.apply(rule, answer, lambda status: self.bridge.fault_body(request.path, status))
+	def _reset(self, switches: bool) -> None:
+		self.bridge.reset(switches)
+		self.migdal.reset(switches)
 
-	def _dispatch(self, request: Request) -> Response:
-		path = request.path
-		try:
-			function, args = self.map.bind_to_environ(request.environ).match()
-		except MethodNotAllowed:
-			return self.bridge.error(path, 405, "method_not_allowed", "This method is not allowed here.")
-		except HTTPException:
-			return self.bridge.error(path, 404, "not_found", "This address does not exist.")
+	# further listeners
+	def listen(self, host: str, port: int, pages_port: int) -> list[Server]:
+		"""Bind Migdal's two listeners: the API over mutual TLS, and the end user's pages.
+
+		Args:
+			host: The address to bind.
+			port: Port of the API; 0 takes a free one.
+			pages_port: Port of the pages; 0 takes a free one.
+
+		Returns:
+			The two servers, bound but not yet serving.
+		"""
+		migdal = self.migdal
 		with self.core.lock:
-			self.bridge.before()
-			try:
-				return function(request, **args)
-			except Exception:
-				# a slip of the simulator must look like one in the log, and like Bridge's own 500 to the client
-				_log.exception("%s %s failed in the sandbox", request.method, path)
-				return self.bridge.error(path, 500, "internal_server_error", "The sandbox failed.")
-			finally:
-				self.core.store.flush()
+			contexts = [migdal.server_context(host, demand=demand) for demand in (True, False)]
+			self.core.store.flush()
+		api = Server(host, port, self._door("migdal", migdal.api_endpoints()), contexts[0])
+		migdal.demand = lambda demanded: setattr(api, "tls", contexts[0 if demanded else 1])
+		migdal.demand(migdal.state.switches.client_certificate == "required")
+		pages = Server(host, pages_port, self._door("pages", migdal.page_endpoints()))
+		migdal.url, migdal.pages_url = api.url, pages.url
+		return [api, pages]
+
+	def _door(self, name: str, endpoints: list[tuple[str, str, Endpoint]]) -> Door:
+		migdal = self.migdal
+		return Door(
+			self.core, name, "openhub", endpoints, migdal.before, migdal.router_error, migdal.fault_body
+		)
 
 	# control
 	def _control(self, request: Request) -> Response:
@@ -143,6 +137,8 @@ class Sandbox:
 			return route.handler(values, **args)
 		with self.core.lock:
 			self.bridge.before()
+			if route.path.startswith("/migdal"):
+				self.migdal.before()
 			try:
 				return route.handler(values, **args)
 			finally:

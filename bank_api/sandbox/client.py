@@ -2,50 +2,13 @@
 
 import json
 import time
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import requests
 
-
-class SandboxError(Exception):
-	"""A control call that failed, or a page that was not expected."""
-
-
-@dataclass
-class _Form:
-	method: str = "get"
-	action: str = ""
-	fields: list[tuple[str, str]] = field(default_factory=list)
-	buttons: list[tuple[str, str]] = field(default_factory=list)
-	boxes: list[tuple[str, str]] = field(default_factory=list)
-
-
-class Page(HTMLParser):
-	"""One of the end user's pages: its step and its forms."""
-
-	def __init__(self, text: str) -> None:
-		super().__init__()
-		self.step = ""
-		self.forms: list[_Form] = []
-		self.text = text
-		self.feed(text)
-
-	def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-		"""Collect forms and their controls."""
-		found = {name: value or "" for name, value in attrs}
-		if tag == "body":
-			self.step = found.get("data-step", "")
-		elif tag == "form":
-			self.forms.append(_Form(found.get("method", "get").lower(), found.get("action", "")))
-		elif self.forms and tag == "button" and found.get("name"):
-			self.forms[-1].buttons.append((found["name"], found.get("value", "")))
-		elif self.forms and tag == "input" and found.get("type") == "checkbox":
-			self.forms[-1].boxes.append((found["name"], found.get("value", "on")))
-		elif self.forms and tag == "input" and found.get("name"):
-			self.forms[-1].fields.append((found["name"], found.get("value", "")))
+from bank_api.sandbox.migdal.client import MigdalSandbox
+from bank_api.sandbox.page import Page, SandboxError, excerpt
 
 
 class Browser:
@@ -64,7 +27,7 @@ class Browser:
 		"""Load the page again."""
 		answer = self.session.get(self.link, timeout=self.timeout, allow_redirects=False)
 		if answer.status_code != 200:
-			raise SandboxError(f"{self.link} answered {answer.status_code}: {_excerpt(answer.text)}")
+			raise SandboxError(f"{self.link} answered {answer.status_code}: {excerpt(answer.text)}")
 		self.page = Page(answer.text)
 		if not self.steps or self.steps[-1] != self.page.step:
 			self.steps.append(self.page.step)
@@ -82,7 +45,7 @@ class Browser:
 		if answer.status_code == 200:
 			self.page = Page(answer.text)
 			return None
-		raise SandboxError(f"{self.link} answered {answer.status_code}: {_excerpt(answer.text)}")
+		raise SandboxError(f"{self.link} answered {answer.status_code}: {excerpt(answer.text)}")
 
 	def quit(self) -> str | None:
 		"""Press Quit; return the final address."""
@@ -168,6 +131,7 @@ class SandboxControl:
 		self.url = url.rstrip("/")
 		self.timeout = timeout
 		self.session = requests.Session()
+		self.migdal = MigdalSandbox(self.call)
 
 	def call(self, method: str, path: str, /, **values: Any) -> dict[str, Any]:
 		"""Make a control call.
@@ -190,7 +154,7 @@ class SandboxControl:
 		else:
 			answer = self.session.request(method, url, json=values or None, timeout=self.timeout)
 		if answer.status_code != 200:
-			raise SandboxError(f"{method} {path}: {answer.status_code} {_excerpt(answer.text)}")
+			raise SandboxError(f"{method} {path}: {answer.status_code} {excerpt(answer.text)}")
 		return json.loads(answer.content)
 
 	# general
@@ -444,7 +408,3 @@ class SandboxControl:
 		return Browser(link_url, language).walk(
 			login, password, provider_id, otp, accounts, quit_at, retry_login, wait
 		)
-
-
-def _excerpt(text: str) -> str:
-	return text[:300]

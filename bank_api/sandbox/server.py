@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 MAX_BODY = 32 * 1024 * 1024
+PEER_CERTIFICATE = "sandbox.peer_certificate"  # in the environ: DER of the client's certificate, or None
 
 
 class CutConnection(Exception):
@@ -40,8 +41,8 @@ class Handler(BaseHTTPRequestHandler):
 	server: "Server"
 
 	def version_string(self) -> str:
-		"""Bridge calls itself so (bridge.md 0)."""
-		return "Bridge"
+		"""What the app calls itself."""
+		return getattr(self.server.app, "server_name", "sandbox")
 
 	def log_message(self, format: str, *args: Any) -> None:
 		"""The call log of the app replaces the access log."""
@@ -127,6 +128,8 @@ class Handler(BaseHTTPRequestHandler):
 			"wsgi.multiprocess": False,
 			"wsgi.run_once": False,
 		}
+		if isinstance(self.connection, ssl.SSLSocket):
+			environ[PEER_CERTIFICATE] = self.connection.getpeercert(binary_form=True)
 		if self.headers.get("Content-Type"):
 			environ["CONTENT_TYPE"] = self.headers["Content-Type"]
 		for name, value in self.headers.items():

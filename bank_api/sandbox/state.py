@@ -31,6 +31,7 @@ class Options:
 	id_base: int | None = None
 	now: str | None = None
 	switches: dict[str, Any] = field(default_factory=dict)
+	migdal_switches: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

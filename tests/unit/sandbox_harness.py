@@ -79,6 +79,23 @@ def running(**options: Any) -> Iterator[SandboxControl]:
 		sandbox.close()
 
 
+@contextmanager
+def running_migdal(**options: Any) -> Iterator[SandboxControl]:
+	"""Run a sandbox in this process with Migdal's listeners too."""
+	sandbox = Sandbox(Options(**options))
+	servers = [Server("127.0.0.1", 0, sandbox), *sandbox.listen("127.0.0.1", 0, 0)]
+	sandbox.url = servers[0].url
+	for server in servers:
+		serve_in_thread(server)
+	try:
+		yield SandboxControl(servers[0].url)
+	finally:
+		for server in servers:
+			server.shutdown()
+			server.server_close()
+		sandbox.close()
+
+
 @dataclass
 class Receiver:
 	"""A webhook endpoint that keeps what it got."""

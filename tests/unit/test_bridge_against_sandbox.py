@@ -52,7 +52,7 @@ def sandbox():
 	]
 	process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 	try:
-		url = process.stdout.readline().split()[-1]
+		url = process.stdout.readline().split()[1]
 		yield SandboxControl(url)
 	finally:
 		process.terminate()
