@@ -34,6 +34,10 @@ _SIGNING = (
 _AGAIN = "The end user has to give a new consent."
 
 _Kind = type[ProviderError]
+_PAYMENTS: tuple[_Kind, str] = (
+	Unsupported,
+	"The provider answers about payments, which was not the question.",
+)
 
 CODES: dict[str, tuple[_Kind, str]] = {
 	# 400
@@ -116,16 +120,13 @@ CODES: dict[str, tuple[_Kind, str]] = {
 	"REQUESTED_FORMATS_INVALID": (Unsupported, "The provider does not answer in JSON here."),
 	"STATUS_INVALID": (InvalidRequest, "The consent's status does not allow this."),
 	# Payments and funds; a source may use one of them by mistake.
-	"PRODUCT_INVALID": (Unsupported, "The provider does not offer this product to the end user."),
-	"PRODUCT_UNKNOWN": (Unsupported, "The provider does not offer this product."),
-	"PAYMENT_FAILED": (InvalidRequest, "The provider says that a payment failed."),
-	"EXECUTION_DATE_INVALID": (InvalidRequest, "The provider refuses the date of execution."),
-	"CANCELLATION_INVALID": (InvalidRequest, "The provider does not allow to cancel this."),
-	"BENEFICIARY_WHITELISTING_REQUIRED": (
-		InvalidRequest,
-		"The provider wants the payee to be registered first.",
-	),
-	"FUNDS_NOT_AVAILABLE": (InvalidRequest, "The provider says that the funds do not suffice."),
+	"PRODUCT_INVALID": _PAYMENTS,
+	"PRODUCT_UNKNOWN": _PAYMENTS,
+	"PAYMENT_FAILED": _PAYMENTS,
+	"EXECUTION_DATE_INVALID": _PAYMENTS,
+	"CANCELLATION_INVALID": _PAYMENTS,
+	"BENEFICIARY_WHITELISTING_REQUIRED": _PAYMENTS,
+	"FUNDS_NOT_AVAILABLE": _PAYMENTS,
 	"WARNING": (InvalidRequest, "The provider warns instead of doing what was asked."),
 }
 """Every code of the Berlin Group's enumerations but ACCESS_EXCEEDED, which has a wait of its own."""
@@ -148,7 +149,7 @@ OAUTH_CODES: dict[str, tuple[_Kind, str]] = {
 		"The provider's token endpoint does not do this: check token_url.",
 	),
 	"invalid_scope": (ConfigurationError, "The provider refuses the scope: check the setting scope."),
-	"invalid_request": (InvalidRequest, "The provider finds the token call malformed."),
+	"invalid_request": (InvalidRequest, "The provider finds the request malformed."),
 	"temporarily_unavailable": (
 		ProviderUnavailable,
 		"The provider's token endpoint is busy; try again later.",
@@ -231,9 +232,9 @@ def refusal(
 	if answer.status == 401:
 		return _without_a_code(with_token, facts)
 	if answer.status == 405:
-		return Unsupported("The provider does not offer this call.", **facts)
+		return Unsupported("The provider does not offer this kind of consent or service here.", **facts)
 	if answer.status == 409:
-		return InvalidRequest("The provider says that the state of things does not allow this.", **facts)
+		return InvalidRequest("The consent's status does not allow this.", **facts)
 	return error_for(answer, code=reason.code, throttled_for=throttled_for)
 
 
