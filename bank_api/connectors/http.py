@@ -5,6 +5,7 @@ does no harm, carries a request id, and leaves one log line without secrets. Eve
 `ProviderError`.
 """
 
+import ipaddress
 import logging
 import os
 import random
@@ -19,6 +20,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -383,6 +385,10 @@ class Http:
 			with self._lock:
 				if self._session is None or self._session_pid != os.getpid():
 					context = self._client_tls() if self._client_tls else _context(self._ca_bundle)
+					if context is not None and _is_ip_address(self._base_url):
+						# urllib3 1 names no address to the TLS library, which then refuses to connect. Without
+						# this flag urllib3, 1 and 2, compares the certificate with the address itself.
+						context.check_hostname = False
 					self._session = _new_session(context)
 					self._session_pid = os.getpid()
 		return self._session
@@ -411,6 +417,14 @@ def _new_session(context: ssl.SSLContext | None) -> requests.Session:
 	session.mount("https://", adapter)
 	session.mount("http://", adapter)
 	return session
+
+
+def _is_ip_address(url: str) -> bool:
+	try:
+		ipaddress.ip_address(urlsplit(url).hostname or "")
+	except ValueError:
+		return False
+	return True
 
 
 def _context(ca_bundle: str | None) -> ssl.SSLContext | None:

@@ -637,3 +637,30 @@ def test_a_demand_for_a_certificate_that_is_not_met_is_told(authority, context):
 		# The alert may be lost when the server closes first.
 		assert isinstance(caught.value, errors.ProviderUnavailable)
 	assert server.requests == []
+
+
+def by_address(server) -> None:
+	server.url = server.url.replace("localhost", "127.0.0.1")
+
+
+@pytest.mark.parametrize("own_context", [False, True])
+@pytest.mark.parametrize(
+	("name", "trusted"), [("127.0.0.1", True), ("localhost", False), ("127.0.0.2", False)]
+)
+def test_a_server_known_by_its_address_is_checked_by_its_address(authority, name, trusted, own_context):
+	def trusting():
+		ours = ssl.create_default_context()
+		authority.configure_trust(ours)
+		return ours
+
+	context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+	authority.issue_cert(name).configure_cert(context)
+	options = {"client_tls": trusting} if own_context else {"ca_bundle": authority.cert_pem.bytes().decode()}
+	with TLSServer(context, answer()) as server:
+		by_address(server)
+		if trusted:
+			assert http_to(server, **options).send(GET).status == 200
+		else:
+			with pytest.raises(errors.ProviderUnavailable):
+				http_to(server, max_attempts=1, **options).send(GET)
+	assert len(server.requests) == (1 if trusted else 0)
