@@ -193,6 +193,9 @@ def _bundle(content: Secret, password: Secret | None) -> Bundle:
 		message = words(error.code, error.message)
 	except ValueError:
 		message = _("The file cannot be read as a certificate.")
+	except Exception as error:  # a defect: the usual report would show the frames that hold the file
+		frappe.log_error("Certificate upload", f"{type(error).__name__} while a file was read")
+		message = _("The file cannot be read as a certificate.")
 	# Outside of the except block: no traceback leads to the frames that held the file.
 	raise BadArgument(message)
 
@@ -333,11 +336,21 @@ def note(action: str, doc: Document, outcome: str = audit.SUCCESS, **details: An
 
 
 def _store_key(doc: Document, key: PrivateKey) -> None:
-	# Not through the document: its save would hold the text as a field for a moment.
-	set_encrypted_password(DOCTYPE, doc.name, key.pem(), KEY_FIELD)
+	if not _encrypted(doc.name, key):
+		raise NotConfigured(_("The private key cannot be stored. Check the encryption key of this site."))
 	doc.private_key = STARS
 	doc.key_type = key.label
 	doc.key_fingerprint = key.fingerprint
+
+
+def _encrypted(name: str, key: PrivateKey) -> bool:
+	"""Store the key. Not through the document: its save would hold the text as a field for a moment."""
+	try:
+		set_encrypted_password(DOCTYPE, name, key.pem(), KEY_FIELD)
+	except Exception as error:  # the usual report would show the frames that hold the text
+		frappe.log_error("Certificate key", f"{type(error).__name__} while a key was stored")
+		return False
+	return True
 
 
 def _stored_key(doc: Document) -> PrivateKey:
