@@ -54,6 +54,9 @@ doctype_js = dict.fromkeys(
 	"public/js/form_buttons.js",
 )
 
+# An attached file would lie readable among the site's files: of these records it may hold a private key.
+doc_events = {"File": {"before_insert": "bank_api.bank_api.rules.refuse_attached_keys"}}
+
 before_request = ["bank_api.gateway.api.before_request"]
 auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
 

@@ -223,6 +223,22 @@ def test_a_key_typed_into_the_form_is_neither_kept_nor_shown(office: Office):
 		)
 
 
+def test_a_file_with_a_key_cannot_be_attached(office: Office, db: Any, site: str):
+	key = certificates._key(office.names[0]).reveal()
+	body = {
+		"file_name": "key.pem",
+		"content": key,
+		"is_private": 1,
+		"attached_to_doctype": DOCTYPE,
+		"attached_to_name": office.names[0],
+	}
+	answer = office.admin.caller.call("POST", "/api/resource/File", body)
+	assert answer.status == 417 and office.found(answer.text.encode()) == []
+	for folder in ("private", "public"):
+		for path in (Path(db.get_site_path()) / folder / "files").rglob("*"):
+			assert not path.is_file() or office.found(path.read_bytes()) == [], path
+
+
 def test_no_key_in_a_log_file(office: Office, bench: Any, site: str, web: Process):
 	office.admin.caller.call(
 		"POST",

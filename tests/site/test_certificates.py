@@ -722,7 +722,7 @@ def test_the_holder_of_an_issued_certificate_is_not_rewritten(db: Any, authority
 
 
 def test_a_certificate_in_use_is_not_deleted(db: Any, couple: Any):
-	old, following, _used = couple
+	old, _following, _used = couple
 	with pytest.raises(db.LinkExistsError):
 		db.delete_doc(CERTIFICATE, old.name)
 	db.db.rollback()
@@ -738,7 +738,7 @@ def test_a_deleted_certificate_leaves_no_key(db: Any, couple: Any):
 
 
 def test_what_happens_is_in_the_audit_log(db: Any, couple: Any):
-	old, following, _used = couple
+	_old, following, _used = couple
 	following.switch()
 	following.switch_back()
 	actions = db.get_all(

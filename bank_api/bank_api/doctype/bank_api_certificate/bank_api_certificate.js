@@ -5,6 +5,7 @@ const COLORS = { Draft: "gray", "CSR Ready": "blue", Prepared: "blue", Active: "
 frappe.ui.form.on("Bank API Certificate", {
 	refresh(frm) {
 		show_steps(frm);
+		frm.page.wrapper.find(".form-attachments").hide(); // an attached file would not be encrypted
 		if (frm.is_new()) return;
 		frm.page.set_indicator(__(frm.doc.status), COLORS[frm.doc.status] || "gray");
 		show_state(frm);
