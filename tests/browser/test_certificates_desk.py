@@ -203,7 +203,9 @@ def test_list_and_form_in_two_widths_and_directions(
 		screen = screen_of(width, 800)
 		screen.open("bank-api-certificate")
 		screen.page.locator(".list-row-container:visible").first.wait_for()
-		screen.page.locator(".list-row-container:visible .indicator-pill.orange").first.wait_for()
+		screen.page.locator(".list-row-container:visible .indicator-pill.orange").first.wait_for(
+			state="attached"
+		)
 		if (language, width) == ("en", 1280):
 			screen.picture("certificates")
 		screen.form(CERTIFICATE, used_certificate)
