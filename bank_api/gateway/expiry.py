@@ -42,16 +42,17 @@ def notify_due() -> int:
 	return noticed
 
 
-def stage_of(expires_at: datetime, now: datetime) -> int:
-	"""Which notice a consent is due for: 30, 7 or 1 days ahead, `ENDED`, or `NONE`.
+def stage_of(expires_at: datetime, now: datetime, notice_days: tuple[int, ...] = NOTICE_DAYS) -> int:
+	"""Which notice is due: so many days ahead, `ENDED`, or `NONE`.
 
 	Args:
-		expires_at: end of the consent, site time.
+		expires_at: end of the consent or certificate, site time.
 		now: the present, site time.
+		notice_days: how many days ahead notices are sent, ascending.
 	"""
 	if expires_at <= now:
 		return ENDED
-	return next((days for days in NOTICE_DAYS if expires_at - now <= timedelta(days=days)), NONE)
+	return next((days for days in notice_days if expires_at - now <= timedelta(days=days)), NONE)
 
 
 def _candidates(now: datetime, after: str) -> list[frappe._dict]:

@@ -9,8 +9,9 @@ from frappe.utils.password import get_decrypted_password
 
 from bank_api.connectors.base import Connector
 from bank_api.connectors.errors import ProviderError
-from bank_api.connectors.model import ProviderConfig, RateLimits, Secret
+from bank_api.connectors.model import KeyPair, ProviderConfig, RateLimits, Secret
 from bank_api.connectors.registry import connector_for
+from bank_api.gateway import certificates
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import NotConfigured, UnknownObject, from_provider
@@ -51,7 +52,13 @@ def config_of(provider: str) -> ProviderConfig:
 		),
 		page_size=cint(row.page_size) or 500,
 		settings=_settings(row),
+		transport=_key_pair(row.transport_certificate),
+		signing=_key_pair(row.signing_certificate),
 	)
+
+
+def _key_pair(certificate: str | None) -> KeyPair | None:
+	return certificates.key_pair(certificate) if certificate else None
 
 
 def _settings(row: Any) -> dict[str, str]:
@@ -70,20 +77,32 @@ def _password(provider: str, fieldname: str) -> str:
 
 
 def connector(provider: str) -> Connector:
-	"""The connector of a provider; kept by the process until the record changes.
+	"""The connector of a provider; kept by the process until the record, or a certificate of it, changes.
 
 	Raises:
 		NotConfigured: there is no such provider, or it is not set up.
 		ConfigurationError: the connector does not know the configured API version.
 	"""
-	modified = frappe.db.get_value(DOCTYPE, provider, "modified")
+	state = _state(provider)
 	key = (frappe.local.site, provider)
 	known = _connectors.get(key)
-	if known and known[0] == str(modified):
+	if known and known[0] == state:
 		return known[1]
 	fresh = connector_for(config_of(provider), RedisLedger(provider))
-	_connectors[key] = (str(modified), fresh)
+	_connectors[key] = (state, fresh)
 	return fresh
+
+
+def _state(provider: str) -> str:
+	"""Changes whenever a connector has to be built anew."""
+	rows = frappe.db.sql(
+		f"""SELECT p.modified, transport.modified, signing.modified FROM `tab{DOCTYPE}` p
+		LEFT JOIN `tab{certificates.DOCTYPE}` transport ON transport.name = p.transport_certificate
+		LEFT JOIN `tab{certificates.DOCTYPE}` signing ON signing.name = p.signing_certificate
+		WHERE p.name = %s""",
+		(provider,),
+	)
+	return str(rows)
 
 
 def test_connection(provider: str) -> dict[str, str]:

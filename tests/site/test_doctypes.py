@@ -10,6 +10,7 @@ from bank_api.gateway.ids import first_name, row_name
 
 UNIQUE = {
 	"Bank API Provider": [("provider_name",)],
+	"Bank API Certificate": [("title",)],
 	"Bank API Client": [("site",)],
 	"Bank API End User": [("client", "provider", "user"), ("external_user_id",)],
 	"Bank API Connect Request": [("state_hash",)],
@@ -31,6 +32,7 @@ SECRETS = {
 	"Bank API Provider": {"client_secret", "webhook_secret", "previous_webhook_secret"},
 	"Bank API Client": {"webhook_secret", "previous_webhook_secret"},
 	"Bank API End User": {"access_token"},
+	"Bank API Certificate": {"private_key"},
 }
 
 
@@ -368,7 +370,7 @@ def test_a_manager_reads_all_and_writes_the_set_up_only(db):
 	user.append("roles", {"role": "Bank API Manager"})
 	user.insert(ignore_permissions=True)
 	db.set_user(user.name)
-	writable = {"Bank API Provider", "Bank API Client", "Bank API Settings"}
+	writable = {"Bank API Provider", "Bank API Certificate", "Bank API Client", "Bank API Settings"}
 	for doctype in our_doctypes(db):
 		assert db.has_permission(doctype, "read")
 		assert db.has_permission(doctype, "write") == (doctype in writable)

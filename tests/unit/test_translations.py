@@ -17,7 +17,7 @@ PLACEHOLDER = re.compile(r"\{[a-z_0-9]*\}")
 PRODUCT_NAMES = {"Bank API"}
 JS_CALL = re.compile(r"""\b__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`$]*`)""")
 JINJA_CALL = re.compile(r"""\b_\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
-UNTRANSLATED_OPTIONS = re.compile(r"[\d.-]+|bridge|JSON")
+UNTRANSLATED_OPTIONS = re.compile(r"[\d.-]+|bridge|JSON|RSA \d+|P-256")
 SHOWN_KEYS = ("label", "description", "title", "chart_name", "card_name", "shortcut_name", "number_card_name")
 
 

@@ -1,4 +1,9 @@
 frappe.ui.form.on("Bank API Provider", {
+	setup(frm) {
+		for (const [fieldname, usage] of [["transport_certificate", "Transport"], ["signing_certificate", "Signing"]]) {
+			frm.set_query(fieldname, () => ({ filters: { usage, environment: frm.doc.environment, status: "Active" } }));
+		}
+	},
 	refresh(frm) {
 		if (frm.is_new() || !frm.perm[0].write) return;
 		frm.add_custom_button(__("Test Connection"), () => test_connection(frm));

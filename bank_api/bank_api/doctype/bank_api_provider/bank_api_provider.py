@@ -8,8 +8,9 @@ from frappe.model.document import Document
 from frappe.utils.password import get_decrypted_password
 
 from bank_api.bank_api.rules import button, check_origin
-from bank_api.gateway import providers, reference
+from bank_api.gateway import certificates, providers, reference
 from bank_api.gateway.clock import site_now
+from bank_api.gateway.errors import BadArgument
 
 ROTATION_HOURS = 24
 RANGES = {
@@ -55,10 +56,12 @@ class BankAPIProvider(Document):
 		previous_webhook_secret_until: DF.Datetime | None
 		provider_name: DF.Data
 		read_timeout: DF.Int
+		signing_certificate: DF.Link | None
 		stale_after_hours: DF.Int
 		sync_interval_minutes: DF.Int
 		sync_overlap_minutes: DF.Int
 		token_calls_per_minute: DF.Int
+		transport_certificate: DF.Link | None
 		user_calls_per_minute: DF.Int
 		webhook_address: DF.Data | None
 		webhook_secret: DF.Password | None
@@ -78,6 +81,7 @@ class BankAPIProvider(Document):
 		self._check_country()
 		self._check_ranges()
 		self._check_certificates()
+		self._check_own_certificates()
 		self._keep_previous_secret()
 
 	def on_update(self):
@@ -99,6 +103,16 @@ class BankAPIProvider(Document):
 		text = (self.ca_bundle or "").strip()
 		if text and ("-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY" in text):
 			frappe.throw(_("Enter certificates in PEM form, without a private key."))
+
+	def _check_own_certificates(self):
+		"""Only what is newly chosen is judged: a provider whose certificate has ended can still be changed."""
+		moved = self.has_value_changed("environment")
+		for usage, fieldname in certificates.PROVIDER_FIELD.items():
+			if self.get(fieldname) and (moved or self.has_value_changed(fieldname)):
+				try:
+					certificates.require_usable(self.get(fieldname), usage, self.environment)
+				except BadArgument as error:
+					frappe.throw(error.message)
 
 	def _keep_previous_secret(self):
 		"""A new webhook secret does not invalidate the one before it at once (DESIGN, two for rotation)."""
