@@ -47,8 +47,8 @@ BY_STATUS = {
 		"PSU_CREDENTIALS_INVALID": errors.InvalidRequest,
 		"CONSENT_INVALID": errors.ConsentRequired,
 		"CONSENT_EXPIRED": errors.ConsentRequired,
-		"TOKEN_UNKNOWN": errors.ConsentRequired,
-		"TOKEN_INVALID": errors.ConsentRequired,
+		"TOKEN_UNKNOWN": errors.TokenRefused,
+		"TOKEN_INVALID": errors.TokenRefused,
 		"TOKEN_EXPIRED": errors.AuthenticationExpired,
 	},
 	403: {

@@ -16,6 +16,7 @@ from bank_api.connectors.errors import (
 	ProviderUnavailable,
 	RateLimited,
 	RefreshRefused,
+	TokenRefused,
 	Unsupported,
 )
 from bank_api.connectors.http import Answer, error_for
@@ -105,8 +106,8 @@ CODES: dict[str, tuple[_Kind, str]] = {
 		f"The consent does not cover this: it is not authorised, has ended, or leaves it out. {_AGAIN}",
 	),
 	"CONSENT_EXPIRED": (ConsentRequired, f"The consent has expired. {_AGAIN}"),
-	"TOKEN_UNKNOWN": (ConsentRequired, f"The provider does not know the access token. {_AGAIN}"),
-	"TOKEN_INVALID": (ConsentRequired, f"The provider does not accept the access token. {_AGAIN}"),
+	"TOKEN_UNKNOWN": (TokenRefused, f"The provider does not know the access token. {_AGAIN}"),
+	"TOKEN_INVALID": (TokenRefused, f"The provider does not accept the access token. {_AGAIN}"),
 	"TOKEN_EXPIRED": (AuthenticationExpired, "The access token has run out and has to be renewed."),
 	# 403 to 409
 	"SERVICE_BLOCKED": (
