@@ -14,6 +14,7 @@ UNIQUE = {
 	"Bank API Client": [("site",)],
 	"Bank API End User": [("client", "provider", "user"), ("external_user_id",)],
 	"Bank API Connect Request": [("state_hash",)],
+	"Bank API Consent": [("provider", "provider_consent_id")],
 	"Bank API Item": [("provider", "item_id")],
 	"Bank API Account": [("provider", "provider_account_id")],
 	"Bank API Transaction": [("account", "identity")],
@@ -21,6 +22,7 @@ UNIQUE = {
 	"Bank API Webhook Delivery": [("event_id",)],
 }
 INDEXED = {
+	"Bank API Consent": [("state", "renew_after"), ("end_user",), ("item",), ("request",)],
 	"Bank API Item": [("next_try_at",), ("client",), ("end_user",)],
 	"Bank API Account": [("end_user",), ("item",)],
 	"Bank API Transaction": [("account", "change_stamp"), ("account", "date")],
@@ -31,6 +33,7 @@ INDEXED = {
 SECRETS = {
 	"Bank API Provider": {"client_secret", "webhook_secret", "previous_webhook_secret"},
 	"Bank API Client": {"webhook_secret", "previous_webhook_secret"},
+	"Bank API Consent": {"access_token", "refresh_token", "code_verifier", "authorisation_code"},
 	"Bank API End User": {"access_token"},
 	"Bank API Certificate": {"private_key"},
 }
