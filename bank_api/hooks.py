@@ -28,6 +28,7 @@ _TENANT_DOCTYPES = {
 	"Bank API Client": "client",
 	"Bank API End User": "end_user",
 	"Bank API Connect Request": "connect_request",
+	"Bank API Consent": "consent",
 	"Bank API Item": "item",
 	"Bank API Account": "account",
 	"Bank API Transaction": "transaction",
@@ -45,6 +46,7 @@ doctype_js = dict.fromkeys(
 	(
 		"Bank API Certificate",
 		"Bank API Client",
+		"Bank API Consent",
 		"Bank API End User",
 		"Bank API Item",
 		"Bank API Provider",
@@ -63,7 +65,11 @@ auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
 scheduler_events = {
 	"cron": {
 		"*/2 * * * *": ["bank_api.gateway.schedule.tick", "bank_api.gateway.connect.tick"],
-		"* * * * *": ["bank_api.gateway.relay.tick", "bank_api.gateway.events.tick"],
+		"* * * * *": [
+			"bank_api.gateway.relay.tick",
+			"bank_api.gateway.events.tick",
+			"bank_api.gateway.consent_duties.tick",
+		],
 	},
 	"hourly_long": ["bank_api.gateway.end_users.erase_pending", "bank_api.gateway.purge.due"],
 	"daily": ["bank_api.gateway.expiry.notify_due", "bank_api.gateway.certificate_expiry.notify_due"],
@@ -78,6 +84,7 @@ ignore_links_on_delete = [
 	"Bank API Webhook Event",
 	"Bank API Webhook Delivery",
 	"Bank API Connect Request",
+	"Bank API Consent",
 ]
 
 user_data_fields = [

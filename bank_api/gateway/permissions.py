@@ -33,6 +33,7 @@ CLIENT_COLUMN: dict[str, str | None] = {
 	"Bank API Client": "name",
 	"Bank API End User": "client",
 	"Bank API Connect Request": "client",
+	"Bank API Consent": "client",
 	"Bank API Item": "client",
 	"Bank API Account": "client",
 	"Bank API Transaction": "client",
@@ -113,6 +114,7 @@ query_conditions_certificate = _query_conditions("Bank API Certificate")
 query_conditions_client = _query_conditions("Bank API Client")
 query_conditions_end_user = _query_conditions("Bank API End User")
 query_conditions_connect_request = _query_conditions("Bank API Connect Request")
+query_conditions_consent = _query_conditions("Bank API Consent")
 query_conditions_item = _query_conditions("Bank API Item")
 query_conditions_account = _query_conditions("Bank API Account")
 query_conditions_transaction = _query_conditions("Bank API Transaction")

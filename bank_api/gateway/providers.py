@@ -18,6 +18,27 @@ from bank_api.gateway.errors import NotConfigured, UnknownObject, from_provider
 from bank_api.gateway.ledger import RedisLedger
 
 DOCTYPE = "Bank API Provider"
+BERLIN_GROUP_SETTINGS = (
+	"consent_path",
+	"loan_path",
+	"account_path",
+	"card_account_path",
+	"resources",
+	"authorize_url",
+	"token_url",
+	"metadata_url",
+	"scope",
+	"company_header",
+	"signed_headers",
+	"signed_headers_reads",
+	"key_id_style",
+	"signature_algorithm",
+	"digest_algorithm",
+	"companies",
+	"frequency_per_day",
+	"history_days",
+	"booking_status",
+)
 
 # One connector (and its HTTP session) a process, site and state of the record.
 _connectors: dict[tuple[str, str], tuple[str, Connector]] = {}
@@ -63,8 +84,15 @@ def _key_pair(certificate: str | None) -> KeyPair | None:
 
 def _settings(row: Any) -> dict[str, str]:
 	"""The connector-specific settings: those that are filled in, as text."""
-	names = ("account_types", "country_code", "ca_bundle", "environment")
-	return {name: str(row.get(name)) for name in names if row.get(name)}
+	names = ("account_types", "country_code", "ca_bundle", "environment", *BERLIN_GROUP_SETTINGS)
+	known = {name: str(row.get(name)) for name in names if row.get(name)}
+	return _further(row.further_settings) | known
+
+
+def _further(text: str | None) -> dict[str, str]:
+	"""Settings without a field of their own, a line each."""
+	pairs = (line.partition("=") for line in (text or "").splitlines() if not line.lstrip().startswith("#"))
+	return {name.strip(): value.strip() for name, sign, value in pairs if sign and name.strip()}
 
 
 def _password(provider: str, fieldname: str) -> str:
