@@ -12,14 +12,11 @@ themselves, because Frappe rolls a GET back.
 """
 
 import frappe
-from frappe import _
 from werkzeug.wrappers import Response
 
 from bank_api.connectors.model import LinkKind
-from bank_api.gateway import clients, connect, end_users, items, providers, reading, reference
+from bank_api.gateway import arguments, connect, end_users, item_calls, items, providers, reading, reference
 from bank_api.gateway.api import endpoint, verbatim
-from bank_api.gateway.clients import ClientContext
-from bank_api.gateway.errors import BadArgument
 
 CONNECTOR = "bridge"
 METHODS = ["GET", "POST"]
@@ -75,7 +72,7 @@ def get_bridge_edit_link(
 
 	Arguments and answer as `get_bridge_connect_link`; `item_id` is required.
 	"""
-	_require(item_id)
+	arguments.require("item_id", item_id)
 	return _link(LinkKind.EDIT, base_url, bank, redirect_url, item_id, site, user, webhook_url, provider)
 
 
@@ -95,7 +92,7 @@ def get_sca_authentication_link(
 
 	Arguments and answer as `get_bridge_connect_link`; `item_id` is required.
 	"""
-	_require(item_id)
+	arguments.require("item_id", item_id)
 	return _link(LinkKind.SCA, base_url, bank, redirect_url, item_id, site, user, webhook_url, provider)
 
 
@@ -133,10 +130,10 @@ def get_bridge_item_id(
 		`request`, `status` (`Pending`, `Completed`, `Failed`, `Expired`), `item_id`, `bank`, `bank_id`,
 		`message`.
 	"""
-	client = _client(site)
+	client = arguments.caller(site)
 	if provider:
 		providers.resolve(client, CONNECTOR, provider)
-	return connect.status(client, request, user=_text(user), provider=provider)
+	return connect.status(client, request, user=arguments.text(user), provider=provider)
 
 
 @frappe.whitelist(methods=METHODS)
@@ -145,7 +142,7 @@ def get_bridge_item_details(
 	item_id: str | int, user: str | int | None = None, site: str | None = None, provider: str | None = None
 ) -> Response:
 	"""Bridge's resource of an item, field for field as last received."""
-	return verbatim(items.details(_client(site), item_id, _text(user), provider))
+	return verbatim(items.details(arguments.caller(site), item_id, arguments.text(user), provider))
 
 
 @frappe.whitelist(methods=[*METHODS, "DELETE"])
@@ -158,8 +155,8 @@ def delete_bridge_item_id(
 	Returns:
 		`item_id` and `status` (`Deleted`). From then on the item is unknown.
 	"""
-	item = items.find(_client(site), item_id, _text(user), provider)
-	return items.delete(item.name)
+	item = items.find(arguments.caller(site), item_id, arguments.text(user), provider)
+	return item_calls.delete(item.name)
 
 
 @frappe.whitelist(methods=METHODS)
@@ -177,8 +174,8 @@ def post_item_refresh(
 		`item_id`, `status` (`refreshing` if the bank is asked, else `syncing`), `bank_refresh` (`requested`
 		or `not_offered`), `user_action` and `last_refresh`.
 	"""
-	item = items.find(_client(site), item_id, _text(user), provider)
-	return items.refresh(item.name)
+	item = items.find(arguments.caller(site), item_id, arguments.text(user), provider)
+	return item_calls.refresh(item.name)
 
 
 @frappe.whitelist(methods=METHODS)
@@ -201,8 +198,15 @@ def get_bank_accounts(
 		`resources`, `stable_ids` (ids that outlive a reconnection, in the same order), `statuses` and
 		`pagination`.
 	"""
-	client = _client(site)
-	return reading.accounts(client, item_id=item_id, user=_text(user), since=since, provider=provider)
+	client = arguments.caller(site)
+	return reading.accounts(
+		client,
+		item_id=item_id,
+		user=arguments.text(user),
+		since=since,
+		provider=provider,
+		connector=CONNECTOR,
+	)
 
 
 @frappe.whitelist(methods=METHODS)
@@ -216,7 +220,7 @@ def get_single_bank(
 		bank_id: Bridge's id of the bank.
 		lang: language of texts, `en` or `fr`.
 	"""
-	client = _client(site)
+	client = arguments.caller(site)
 	name = providers.resolve(client, CONNECTOR, provider)
 	return verbatim(reference.bank(name, bank_id, lang or client.language or None))
 
@@ -239,14 +243,15 @@ def get_bank_transactions_by_account(
 		account_id: Bridge's id of the account, a former one, or a stable id.
 	"""
 	return reading.transactions(
-		_client(site),
+		arguments.caller(site),
 		account_id=account_id,
 		item_id=item_id,
-		user=_text(user),
+		user=arguments.text(user),
 		since=since,
 		limit=limit,
 		cursor=cursor,
 		provider=provider,
+		connector=CONNECTOR,
 	)
 
 
@@ -277,13 +282,14 @@ def get_bank_transactions(
 		`resources`, `stable_ids` (in the same order), `pagination` with `next_uri`, and `cursor`.
 	"""
 	return reading.transactions(
-		_client(site),
+		arguments.caller(site),
 		item_id=item_id,
-		user=_text(user),
+		user=arguments.text(user),
 		since=since,
 		limit=limit,
 		cursor=cursor,
 		provider=provider,
+		connector=CONNECTOR,
 	)
 
 
@@ -301,26 +307,9 @@ def get_category(
 		lang: language of the names, `en` or `fr`.
 		category_id: Bridge's id of the category.
 	"""
-	client = _client(site)
+	client = arguments.caller(site)
 	name = providers.resolve(client, CONNECTOR, provider)
 	return verbatim(reference.category(name, category_id, lang or client.language or None))
-
-
-def _client(site: str | None) -> ClientContext:
-	"""Who calls; `site`, if given, has to be its own."""
-	client = clients.current_client()
-	clients.check_site(client, site)
-	return client
-
-
-def _text(value: str | int | None) -> str | None:
-	text = str(value).strip() if value is not None else ""
-	return text or None
-
-
-def _require(item_id: str | int | None) -> None:
-	if item_id in (None, ""):
-		raise BadArgument(_("The argument {0} is missing.").format("item_id"))
 
 
 def _link(
@@ -335,18 +324,13 @@ def _link(
 	provider: str | None,
 ) -> dict:
 	"""What the four link methods share: whose, where to, and for which item."""
-	client = _client(site)
-	base = clients.check_base_url(client, base_url)
-	addresses = connect.Addresses(
-		redirect_url=clients.check_redirect_url(client, redirect_url, base),
-		webhook_url=clients.check_webhook_url(client, webhook_url),
-		base_url=base,
-	)
+	client = arguments.caller(site)
+	addresses = arguments.addresses(client, base_url, redirect_url, webhook_url)
 	if item_id not in (None, ""):
-		item = items.find(client, item_id, _text(user), provider)
+		item = items.find(client, item_id, arguments.text(user), provider)
 		return connect.start(
-			client, item.provider, item.end_user, kind, addresses, item=item.name, bank=_text(bank)
+			client, item.provider, item.end_user, kind, addresses, item=item.name, bank=arguments.text(bank)
 		)
 	name = providers.resolve(client, CONNECTOR, provider)
-	end_user = end_users.ensure(client.name, name, end_users.user_key(client, _text(user)))
-	return connect.start(client, name, end_user, kind, addresses, bank=_text(bank))
+	end_user = end_users.ensure(client.name, name, end_users.user_key(client, arguments.text(user)))
+	return connect.start(client, name, end_user, kind, addresses, bank=arguments.text(bank))

@@ -24,9 +24,11 @@ after_uninstall = "bank_api.uninstall.after_uninstall"
 _TENANT_DOCTYPES = {
 	"Bank API Settings": "settings",
 	"Bank API Provider": "provider",
+	"Bank API Certificate": "certificate",
 	"Bank API Client": "client",
 	"Bank API End User": "end_user",
 	"Bank API Connect Request": "connect_request",
+	"Bank API Consent": "consent",
 	"Bank API Item": "item",
 	"Bank API Account": "account",
 	"Bank API Transaction": "transaction",
@@ -42,7 +44,9 @@ has_permission = dict.fromkeys(_TENANT_DOCTYPES, "bank_api.gateway.permissions.h
 
 doctype_js = dict.fromkeys(
 	(
+		"Bank API Certificate",
 		"Bank API Client",
+		"Bank API Consent",
 		"Bank API End User",
 		"Bank API Item",
 		"Bank API Provider",
@@ -52,16 +56,23 @@ doctype_js = dict.fromkeys(
 	"public/js/form_buttons.js",
 )
 
+# An attached file would lie readable among the site's files: of these records it may hold a private key.
+doc_events = {"File": {"before_insert": "bank_api.bank_api.rules.refuse_attached_keys"}}
+
 before_request = ["bank_api.gateway.api.before_request"]
 auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
 
 scheduler_events = {
 	"cron": {
 		"*/2 * * * *": ["bank_api.gateway.schedule.tick", "bank_api.gateway.connect.tick"],
-		"* * * * *": ["bank_api.gateway.relay.tick", "bank_api.gateway.events.tick"],
+		"* * * * *": [
+			"bank_api.gateway.relay.tick",
+			"bank_api.gateway.events.tick",
+			"bank_api.gateway.consent_duties.tick",
+		],
 	},
 	"hourly_long": ["bank_api.gateway.end_users.erase_pending", "bank_api.gateway.purge.due"],
-	"daily": ["bank_api.gateway.expiry.notify_due"],
+	"daily": ["bank_api.gateway.expiry.notify_due", "bank_api.gateway.certificate_expiry.notify_due"],
 	"daily_long": ["bank_api.gateway.retention.clean_up"],
 }
 
@@ -73,6 +84,7 @@ ignore_links_on_delete = [
 	"Bank API Webhook Event",
 	"Bank API Webhook Delivery",
 	"Bank API Connect Request",
+	"Bank API Consent",
 ]
 
 user_data_fields = [

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import frappe
 from frappe import _
+from frappe.model.document import Document
 
 from bank_api.connectors.errors import ProviderError
 from bank_api.gateway.errors import GatewayError, from_provider
@@ -39,6 +40,12 @@ def button(fn: Callable[..., Any]) -> Callable[..., Any]:
 		frappe.throw(problem.message, type(problem), title=_("Not Possible"))
 
 	return pressed
+
+
+def refuse_attached_keys(file: Document, method: str | None = None) -> None:
+	"""Hook `doc_events`: nothing is attached to a certificate; the framework takes the written file away again."""
+	if file.attached_to_doctype == "Bank API Certificate":
+		frappe.throw(_("Files are not attached to a certificate. Use Upload Certificate: it keeps no file."))
 
 
 def has_app_permission() -> bool:

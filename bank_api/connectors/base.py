@@ -5,22 +5,40 @@ from typing import Protocol
 
 from bank_api.connectors.model import (
 	AccountData,
+	Authorisation,
+	ConsentData,
+	ConsentRequest,
+	ConsentStatus,
+	CreatedConsent,
 	InboundEvent,
 	ItemData,
 	Link,
 	LinkRequest,
 	LinkReturn,
+	Presence,
 	ProviderConfig,
 	Secret,
 	Token,
+	TokenHolder,
+	TokenPair,
 	TransactionPage,
 )
 
 
 class Connector(Protocol):
-	"""Account information from one provider. Every call may raise a `ProviderError`."""
+	"""Account information from one provider. Every call may raise a `ProviderError`.
+
+	Attributes:
+		config: the provider.
+		token_holder: whose the access tokens are.
+		reads_by_date: the feed has no instants of change: `since` counts by its day, rows carry no `updated_at`,
+			and each pass lists every row from that day on, so that a pending row that is no longer listed is
+			gone.
+	"""
 
 	config: ProviderConfig
+	token_holder: TokenHolder
+	reads_by_date: bool
 
 	def create_user(self, external_user_id: str) -> str:
 		"""Create the end user at the provider, or find the one that exists; return the provider's id."""
@@ -76,6 +94,9 @@ class Connector(Protocol):
 	def categories(self, language: str = "en") -> str:
 		"""The answer with all categories as JSON text, as received."""
 
+	def check(self) -> None:
+		"""A harmless call that proves that the provider accepts the record's credentials."""
+
 	def verify_webhook(self, body: bytes, headers: Mapping[str, str], secrets: Sequence[Secret]) -> bool:
 		"""Whether one of the secrets signed exactly these bytes."""
 
@@ -87,3 +108,70 @@ class Connector(Protocol):
 
 	def outline(self, payload: str) -> str:
 		"""A transaction's JSON text reduced to ids, dates, amounts and flags, for when its payload is no longer kept."""
+
+
+class ConsentConnector(Connector, Protocol):
+	"""A provider where an end user gives a consent, and each consent has tokens of its own.
+
+	One consent is one item: `item_id` is the consent's id.
+	"""
+
+	def companies(self) -> Mapping[str, str]:
+		"""Names of the companies behind this provider by their codes; empty where there is only one."""
+
+	def create_consent(self, request: ConsentRequest) -> CreatedConsent:
+		"""Ask for a consent. Never repeated by itself: an answer that is lost may have made one."""
+
+	def consent(self, consent_id: str, presence: Presence | None = None) -> ConsentData:
+		"""The consent as the provider has it now.
+
+		Raises:
+			NotFound: the provider does not know it.
+		"""
+
+	def consent_status(self, consent_id: str, presence: Presence | None = None) -> ConsentStatus:
+		"""Only its status."""
+
+	def delete_consent(self, consent_id: str) -> None:
+		"""Withdraw a consent; one that is unknown or at its end counts as deleted."""
+
+	def authorisations(self, consent_id: str) -> list[Authorisation]:
+		"""How far each signer is."""
+
+	def start_authorisation(
+		self,
+		consent_id: str,
+		*,
+		company: str,
+		psu_id: Secret,
+		state: str,
+		redirect_url: str,
+		code_challenge: str,
+		presence: Presence | None = None,
+	) -> Authorisation:
+		"""Begin one signer's authorisation; see `ConsentRequest` for the arguments."""
+
+	def exchange(
+		self, consent_id: str, code: Secret, redirect_url: str, verifier: Secret, *, metadata_url: str = ""
+	) -> TokenPair:
+		"""Swap the code that the end user brought back for tokens. A code serves once.
+
+		Args:
+			consent_id: the consent.
+			code: from `LinkReturn`.
+			redirect_url: exactly the one of the request.
+			verifier: of PKCE.
+			metadata_url: from `CreatedConsent`.
+
+		Raises:
+			ConsentRequired: the code is not accepted; the end user has to come again.
+		"""
+
+	def renew(self, consent_id: str, refresh: Secret, *, metadata_url: str = "") -> TokenPair:
+		"""A new pair of tokens. Both old ones are dead once the provider has answered.
+
+		Never repeated by itself: a second call with the same token may end the consent.
+
+		Raises:
+			RefreshRefused: the refresh token is not accepted; the end user has to come again.
+		"""

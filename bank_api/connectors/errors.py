@@ -53,6 +53,18 @@ class ConsentRequired(ProviderError):
 	code = "consent_required"
 
 
+class TokenRefused(ConsentRequired):
+	"""The access token is unknown or not meant for this: perhaps it was replaced meanwhile, else the end user must come."""
+
+	code = "token_refused"
+
+
+class RefreshRefused(ConsentRequired):
+	"""The refresh token is no longer accepted (`invalid_grant`): only the end user can open the access again."""
+
+	code = "refresh_refused"
+
+
 class NotFound(ProviderError):
 	"""The provider does not know the resource."""
 

@@ -5,6 +5,7 @@ does no harm, carries a request id, and leaves one log line without secrets. Eve
 `ProviderError`.
 """
 
+import ipaddress
 import logging
 import os
 import random
@@ -12,18 +13,20 @@ import secrets
 import ssl
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from bank_api.connectors import deadline, verbatim
+from bank_api.connectors import deadline, tls_alert, verbatim
 from bank_api.connectors.errors import (
 	AlreadyExists,
 	ConfigurationError,
@@ -58,7 +61,10 @@ class Call:
 		template: the path with placeholders instead of ids, for log lines.
 		query: query string, already encoded, without the question mark.
 		headers: headers of this call; they may hold secrets.
-		body: JSON text to send, or None.
+		body: text to send, or None.
+		content_type: what the body is.
+		sign: gets the headers and the exact bytes of the body as they go out, and gives further headers; asked
+			anew before each attempt, since the request id may have changed.
 		idempotent: whether repeating does no harm; None to go by the method.
 		before_attempt: called before each attempt, to take a slot of the rate limits.
 	"""
@@ -69,6 +75,8 @@ class Call:
 	query: str = field(default="", repr=False)
 	headers: Mapping[str, str] | None = field(default=None, repr=False)
 	body: str | None = field(default=None, repr=False)
+	content_type: str = "application/json"
+	sign: Callable[[Mapping[str, str], bytes], Mapping[str, str]] | None = field(default=None, repr=False)
 	idempotent: bool | None = None
 	before_attempt: Callable[[], None] | None = None
 
@@ -142,6 +150,8 @@ class Http:
 		max_attempts: int = 3,
 		ca_bundle: str | None = None,
 		user_agent: str = "bank_api",
+		client_tls: Callable[[], ssl.SSLContext] | None = None,
+		uuid_ids: bool = False,
 	):
 		"""
 		Args:
@@ -155,6 +165,10 @@ class Http:
 			max_attempts: how often a harmless call is sent at most.
 			ca_bundle: PEM text of certificate authorities to trust besides the public ones.
 			user_agent: names this program to the provider.
+			client_tls: makes the TLS context of a provider that demands our certificate; it verifies the
+				provider as well, and `ca_bundle` is its maker's business then.
+			uuid_ids: request ids are UUIDs, and each attempt of a read has its own, as PSD2 providers demand
+				(Berlin Group, `X-Request-ID`).
 		"""
 		if min(connect_timeout, read_timeout, call_timeout) <= 0:
 			raise ConfigurationError("The time-outs of a provider must be above zero.")
@@ -166,6 +180,8 @@ class Http:
 		self._max_attempts = max(1, max_attempts)
 		self._ca_bundle = ca_bundle
 		self._user_agent = user_agent
+		self._client_tls = client_tls
+		self._uuid_ids = uuid_ids
 		self._lock = threading.Lock()
 		self._session: requests.Session | None = None
 		self._session_pid = 0
@@ -181,7 +197,7 @@ class Http:
 			ConfigurationError: the address or a header of the provider record is unusable.
 			RateLimited: from `before_attempt`.
 		"""
-		request_id = secrets.token_hex(8)
+		request_id = self._new_id()
 		end = time.monotonic() + self._call_timeout
 		attempt = 0
 		while True:
@@ -212,6 +228,11 @@ class Http:
 					)
 				return answer
 			self._sleep(wait)
+			if self._uuid_ids and call.method == "GET":
+				request_id = self._new_id()
+
+	def _new_id(self) -> str:
+		return str(uuid.uuid4()) if self._uuid_ids else secrets.token_hex(8)
 
 	def close(self) -> None:
 		"""Close the kept connections."""
@@ -274,10 +295,8 @@ class Http:
 			raise
 		except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
 			raise ProviderTimeout("The provider did not answer in time.", request_id=request_id) from None
-		except (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError):
-			raise ProviderUnavailable(
-				"No trusted TLS connection to the provider is possible.", request_id=request_id
-			) from None
+		except (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError) as error:
+			raise self._tls_failure(error, request_id) from None
 		except (
 			requests.exceptions.InvalidURL,
 			requests.exceptions.MissingSchema,
@@ -294,7 +313,9 @@ class Http:
 			raise MalformedResponse(
 				"The provider's answer cannot be decompressed.", request_id=request_id
 			) from None
-		except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError):
+		except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+			if tls_alert.reason(error):
+				raise self._tls_failure(error, request_id) from None
 			raise ProviderUnavailable(
 				"The connection to the provider failed or broke.", request_id=request_id
 			) from None
@@ -304,6 +325,15 @@ class Http:
 				"The call to the provider failed in an unforeseen way.", request_id=request_id
 			) from None
 		return Answer(response.status_code, response.headers, body, request_id)
+
+	def _tls_failure(self, error: Exception, request_id: str) -> ProviderError:
+		"""Which side refused the other's certificate: it tells the operator where to look."""
+		refused = tls_alert.refusal(error) if self._client_tls else None
+		if refused is None:
+			return ProviderUnavailable(
+				"No trusted TLS connection to the provider is possible.", request_id=request_id
+			)
+		return ConfigurationError(refused.message, provider_code=refused.code, request_id=request_id)
 
 	def _read(self, response: requests.Response, request_id: str) -> bytes:
 		"""The whole body, decompressed, within the bounds of size and time."""
@@ -340,8 +370,10 @@ class Http:
 		}
 		body = None
 		if call.body is not None:
-			headers["Content-Type"] = "application/json"
+			headers["Content-Type"] = call.content_type
 			body = call.body.encode()
+		if call.sign is not None:
+			headers.update(call.sign(headers, body or b""))
 		url = f"{self._base_url}{call.path}"
 		if call.query:
 			url = f"{url}?{call.query}"
@@ -352,7 +384,12 @@ class Http:
 		if self._session is None or self._session_pid != os.getpid():
 			with self._lock:
 				if self._session is None or self._session_pid != os.getpid():
-					self._session = _new_session(self._ca_bundle)
+					context = self._client_tls() if self._client_tls else _context(self._ca_bundle)
+					if context is not None and _is_ip_address(self._base_url):
+						# urllib3 1 names no address to the TLS library, which then refuses to connect. Without
+						# this flag urllib3, 1 and 2, compares the certificate with the address itself.
+						context.check_hostname = False
+					self._session = _new_session(context)
 					self._session_pid = os.getpid()
 		return self._session
 
@@ -371,15 +408,23 @@ class _Adapter(HTTPAdapter):
 		self.poolmanager.pool_classes_by_scheme = deadline.POOLS
 
 
-def _new_session(ca_bundle: str | None) -> requests.Session:
+def _new_session(context: ssl.SSLContext | None) -> requests.Session:
 	session = requests.Session()
 	# No proxy, netrc or certificate bundle from the environment, and no cookies: the record alone decides.
 	session.trust_env = False
 	session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-	adapter = _Adapter(_context(ca_bundle))
+	adapter = _Adapter(context)
 	session.mount("https://", adapter)
 	session.mount("http://", adapter)
 	return session
+
+
+def _is_ip_address(url: str) -> bool:
+	try:
+		ipaddress.ip_address(urlsplit(url).hostname or "")
+	except ValueError:
+		return False
+	return True
 
 
 def _context(ca_bundle: str | None) -> ssl.SSLContext | None:

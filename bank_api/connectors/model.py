@@ -40,6 +40,19 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPair:
+	"""A certificate and its private key, as a provider demands them.
+
+	Attributes:
+		chain: PEM text of the certificate, followed by its issuers.
+		key: PEM text of the private key.
+	"""
+
+	chain: str
+	key: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class RateLimits:
 	"""A provider's published limits; 0 means no limit.
 
@@ -74,6 +87,8 @@ class ProviderConfig:
 		limits: the rate limits to keep within.
 		page_size: rows per page of a list.
 		settings: further connector-specific settings, by name.
+		transport: what identifies us on the connection (mutual TLS), where the provider wants it.
+		signing: what signs our requests, where the provider wants it.
 	"""
 
 	name: str
@@ -88,15 +103,61 @@ class ProviderConfig:
 	limits: RateLimits = field(default_factory=RateLimits)
 	page_size: int = 500
 	settings: dict[str, str] = field(default_factory=dict)
+	transport: KeyPair | None = None
+	signing: KeyPair | None = None
+
+
+class TokenHolder(str, Enum):
+	"""Whose an access token is: it says where the gateway finds and renews one."""
+
+	END_USER = "end_user"
+	CONSENT = "consent"
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+	"""The end user's own browser, while it is this very user who asks; never made up, never kept for later.
+
+	Attributes:
+		ip: address of the browser.
+		port: its port, if known.
+		user_agent: header of this name.
+		accept: header of this name.
+		accept_language: header of this name.
+		geo: `GEO:<latitude>;<longitude>`, if the browser has told.
+		device_id: UUID of the device, if there is one.
+	"""
+
+	ip: str
+	port: str = ""
+	user_agent: str = ""
+	accept: str = ""
+	accept_language: str = ""
+	geo: str = ""
+	device_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-	"""An access token of one end user and the instant (UTC) at which it ends."""
+	"""An access token and what has to be said with it.
+
+	Attributes:
+		value: the token.
+		expires_at: when it ends (UTC).
+		provider_user_id: the end user that it speaks for, where users exist at the provider.
+		consent_id: the consent that it was given for, where consents exist.
+		presence: the end user's browser, only if the end user is there and asks.
+		company: code of the company that the consent was given to, where one provider is several.
+		frequency_per_day: reads a day that the consent allows without the end user; 0 if unknown.
+	"""
 
 	value: Secret
 	expires_at: datetime
 	provider_user_id: str
+	consent_id: str = ""
+	presence: Presence | None = None
+	company: str = ""
+	frequency_per_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +204,18 @@ class LinkRequest:
 
 @dataclass(frozen=True, slots=True)
 class LinkReturn:
-	"""What the end user's browser brought back from the provider: hints, proof of nothing."""
+	"""What the end user's browser brought back from the provider: hints, proof of nothing.
+
+	`code` is to be exchanged for tokens, `error` is the authorisation server's word for why there is none.
+	"""
 
 	context: str | None
 	success: bool
 	item_id: str | None = None
 	provider_user_id: str | None = None
 	step: str | None = None
+	code: Secret | None = None
+	error: str | None = None
 
 
 class ItemStatus(str, Enum):
@@ -296,3 +362,125 @@ class InboundEvent:
 	user_deleted: bool = False
 	is_test: bool = False
 	known: bool = True
+
+
+class ConsentStanding(str, Enum):
+	"""What a consent's status means for us, whatever the provider calls it."""
+
+	WAITING = "Waiting"
+	VALID = "Valid"
+	SUSPENDED = "Suspended"
+	ENDED = "Ended"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+	"""A permission that an end user is to be asked for.
+
+	Attributes:
+		company: code of the company that holds the data.
+		psu_id: what the end user is known by there (an identity number); sent, never kept.
+		references: numbers of the accounts or loans; empty if the end user chooses at the provider.
+		valid_until: last day.
+		frequency_per_day: reads a day without the end user.
+		recurring: whether data is read more than once.
+		state: unguessable value that comes back with the end user.
+		redirect_url: the gateway's own address to which the provider sends the end user back.
+		code_challenge: of PKCE, method S256 (RFC 7636, 4.2).
+		presence: the end user's browser; without one the provider sees the gateway's own address.
+		notification_url: where the provider may push changes of the status.
+		account_types: kinds of accounts (ISO 20022 codes) to restrict an empty `references` to.
+	"""
+
+	company: str
+	psu_id: Secret
+	references: tuple[str, ...]
+	valid_until: date
+	frequency_per_day: int
+	recurring: bool
+	state: str
+	redirect_url: str
+	code_challenge: str
+	presence: Presence | None = None
+	notification_url: str = ""
+	account_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedConsent:
+	"""A consent that waits for its end user.
+
+	Attributes:
+		consent_id: the provider's id.
+		status: as sent.
+		link: the page that the end user has to visit, once; empty if an authorisation has to be started first,
+			or if the provider reaches the end user by itself (`sca_approach` DECOUPLED).
+		sca_approach: REDIRECT, DECOUPLED, EMBEDDED, or empty.
+		request_id: our id of the call.
+		payload: the answer as received.
+		metadata_url: where the provider's answer says that its token endpoint is described; hand it to
+			`exchange` and `renew`.
+		message: what the provider wants the end user to read.
+	"""
+
+	consent_id: str
+	status: str
+	link: str
+	sca_approach: str
+	request_id: str
+	payload: str
+	metadata_url: str = ""
+	message: str = ""
+
+
+class ConsentStatus(NamedTuple):
+	"""A consent's status as sent, and what it means."""
+
+	status: str
+	standing: ConsentStanding
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentData:
+	"""A consent as the provider describes it now: what the end user has really granted.
+
+	Attributes:
+		consent_id: the provider's id.
+		status: as sent.
+		standing: what it means.
+		valid_until: last day; None if not told.
+		frequency_per_day: None if not told.
+		references: numbers of the accounts or loans granted, in the provider's order.
+		payload: the answer as received.
+		recurring: None if not told.
+	"""
+
+	consent_id: str
+	status: str
+	standing: ConsentStanding
+	valid_until: date | None
+	frequency_per_day: int | None
+	references: tuple[str, ...]
+	payload: str
+	recurring: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+	"""One signer's authorisation of a consent; `link` is the page that this signer has to visit, if any."""
+
+	authorisation_id: str
+	status: str
+	final: bool
+	link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+	"""An access token and the one that renews it. The refresh token serves once."""
+
+	access: Secret
+	refresh: Secret | None
+	expires_at: datetime
+	refresh_expires_at: datetime | None
+	scope: str = ""

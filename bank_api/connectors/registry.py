@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bank_api.connectors.base import Connector
+from bank_api.connectors.berlin_group import connector as berlin_group
 from bank_api.connectors.bridge import connector as bridge
 from bank_api.connectors.errors import ConfigurationError
 from bank_api.connectors.model import ProviderConfig
@@ -10,7 +11,7 @@ from bank_api.connectors.rate_ledger import MemoryLedger, RateLedger
 
 Factory = Callable[[ProviderConfig, RateLedger], Connector]
 
-CONNECTORS: dict[str, Factory] = {"bridge": bridge}
+CONNECTORS: dict[str, Factory] = {"bridge": bridge, "berlin_group": berlin_group}
 
 
 def connector_for(config: ProviderConfig, ledger: RateLedger | None = None) -> Connector:

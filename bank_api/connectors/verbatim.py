@@ -154,6 +154,43 @@ def replace_members(text: str, changes: Mapping[str, str]) -> str:
 	return "".join(pieces)
 
 
+def members(text: str) -> dict[str, str]:
+	"""The members of a JSON object, each as the text that was received.
+
+	Raises:
+		MalformedResponse: the text is not a JSON object.
+	"""
+	found: dict[str, str] = {}
+	try:
+		position = _open(text, "{")
+		closed = text[position] == "}"
+		while not closed:
+			name, position = _name(text, position)
+			_, end = _scan(text, position)
+			found[name] = text[position:end]
+			position, closed = _next(text, end, "}")
+		if _skip(text, position + 1) != len(text):
+			raise ValueError
+	except (ValueError, ArithmeticError, StopIteration, RecursionError, IndexError):
+		raise _malformed() from None
+	return found
+
+
+def elements(text: str) -> list[Resource]:
+	"""The objects of a JSON array, each as (value, text as received).
+
+	Raises:
+		MalformedResponse: the text is not an array of objects.
+	"""
+	try:
+		found, end = _elements(text, _skip(text, 0))
+		if _skip(text, end) != len(text):
+			raise ValueError
+	except (ValueError, ArithmeticError, StopIteration, RecursionError, IndexError):
+		raise _malformed() from None
+	return found
+
+
 def dumps(value: Any) -> str:
 	"""Python values as compact JSON text; a `Decimal` becomes a JSON number with exactly its digits.
 

@@ -8,18 +8,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import frappe
 from frappe.utils import cint
 
 from bank_api.connectors.base import Connector
-from bank_api.connectors.errors import AuthenticationExpired, InvalidRequest, MalformedResponse, NotFound
+from bank_api.connectors.errors import InvalidRequest, MalformedResponse, NotFound
 from bank_api.connectors.model import Token, TransactionPage
-from bank_api.gateway import tokens
+from bank_api.gateway import access
 from bank_api.gateway.clock import UTC, iso, site_now, utc_now
-from bank_api.gateway.store import Counts, Feed, apply_page, withdraw_lost_pending
+from bank_api.gateway.store import (
+	Counts,
+	Feed,
+	apply_page,
+	oldest_pending,
+	withdraw_lost_pending,
+	withdraw_unlisted_pending,
+)
 
 MAX_PAGES = 20_000
 _DOCTYPE = "Bank API Account"
@@ -56,7 +63,10 @@ class AccountPass:
 
 	def __post_init__(self) -> None:
 		self.row = frappe.db.get_value(_DOCTYPE, self.account, _COLUMNS, as_dict=True)
+		item_id = frappe.db.get_value("Bank API Item", self.row.item, "item_id")
+		self.key = access.ItemKey(self.row.provider, self.row.end_user, item_id)
 		self.page: str | None = self.row.sync_page
+		self.whole = self.page is None  # whether this pass has seen every row of its list
 		self.since: str | None = self.row.sync_since
 		self.high: str | None = self.row.sync_high
 		self.started: datetime = _instant(self.row.sync_started) if self.page else utc_now()
@@ -81,7 +91,7 @@ class AccountPass:
 			ProviderError: the provider failed; every page before is stored, and the next pass goes on from there.
 		"""
 		counts = Counts()
-		self.token: Token = tokens.access_token(self.row.end_user)
+		self.token: Token = access.token(self.key)
 		with ThreadPoolExecutor(max_workers=1) as fetcher:
 			page = self._first_page()
 			seen: set[str] = set()
@@ -108,7 +118,7 @@ class AccountPass:
 		except (InvalidRequest, NotFound):
 			if self.page is None:
 				raise
-			self.page, self.started = None, utc_now()
+			self.page, self.started, self.whole = None, utc_now(), True
 			return self._with_fresh_token(lambda: self._fetch(None), None)
 
 	def _fetch(self, page: str | None) -> TransactionPage:
@@ -116,11 +126,11 @@ class AccountPass:
 
 	def _with_fresh_token(self, fetch: Callable[[], TransactionPage], page: str | None) -> TransactionPage:
 		if self.token.expires_at - utc_now() < _TOKEN_MARGIN:
-			self.token = tokens.access_token(self.row.end_user)
+			self.token = access.token(self.key)
 		try:
 			return fetch()
-		except AuthenticationExpired:
-			self.token = tokens.access_token(self.row.end_user, stale=self.token)
+		except access.STALE:
+			self.token = access.token(self.key, stale=self.token)
 			return self._fetch(page)
 
 	def _store(self, page: TransactionPage) -> Counts:
@@ -143,22 +153,31 @@ class AccountPass:
 		return counts
 
 	def _withdraw_lost(self) -> Counts:
-		"""After a reconnection's first full pass, pending rows that only the former connection knew are gone."""
+		"""Pending rows are gone that only a former connection knew, or that a list by days names no longer."""
+		counts = Counts()
 		if self.since is None and self.feed.generation:
-			return withdraw_lost_pending(self.feed, self.connector.tombstone)
-		return Counts()
+			counts.add(withdraw_lost_pending(self.feed, self.connector.tombstone))
+		if self.connector.reads_by_date and self.whole:
+			counts.add(withdraw_unlisted_pending(self.feed, self.since, self.connector.tombstone))
+		return counts
 
 	def _done(self) -> dict[str, Any]:
-		minutes = cint(
-			frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_overlap_minutes")
-		)
 		return {
 			"sync_page": None,
 			"sync_started": None,
 			"sync_error": None,
 			"last_synced_at": site_now(),
-			"sync_since": next_since(self.high, self.started, timedelta(minutes=minutes)),
+			"sync_since": self._next_since(),
 		}
+
+	def _next_since(self) -> str | None:
+		if self.connector.reads_by_date:
+			days = cint(frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_overlap_days"))
+			return next_day(self.started, timedelta(days=days), oldest_pending(self.account))
+		minutes = cint(
+			frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_overlap_minutes")
+		)
+		return next_since(self.high, self.started, timedelta(minutes=minutes))
 
 
 def next_since(high: str | None, started: datetime, overlap: timedelta) -> str | None:
@@ -181,6 +200,23 @@ def next_since(high: str | None, started: datetime, overlap: timedelta) -> str |
 	if started > newest + overlap:
 		return iso(newest + timedelta(milliseconds=1))
 	return iso(min(newest, started) - overlap)
+
+
+def next_day(started: datetime, overlap: timedelta, pending: date | None) -> str:
+	"""From which day the next pass has to read a feed that tells no instants of change.
+
+	A bank may book a row some days late under its earlier day, and a pending row is looked at until it is settled.
+
+	Args:
+		started: when the pass began.
+		overlap: how late a row may show.
+		pending: day of the oldest pending row, if there is one.
+
+	Returns:
+		the day as text.
+	"""
+	day = (started - overlap).date()
+	return min(day, pending or day).isoformat()
 
 
 def _instant(text: str) -> datetime:

@@ -17,11 +17,13 @@ from frappe.utils.typing_validations import transform_parameter_types
 from werkzeug.wrappers import Response
 
 from bank_api.connectors.errors import ProviderError
+from bank_api.connectors.model import Presence
 from bank_api.gateway import audit
 from bank_api.gateway.cursor import LONGEST as LONGEST_CURSOR
 from bank_api.gateway.errors import BadArgument, GatewayError, InternalError, NotAllowed, from_provider
 
 PUBLIC_PATHS = ("/api/method/bank_api.", "/api/v1/method/bank_api.", "/api/v2/method/bank_api.")
+MAX_HEADER = 500
 MAX_ARGUMENT = 4096  # characters; only a cursor over hundreds of accounts is longer
 
 
@@ -85,6 +87,20 @@ def _note_refusal(method: str, error: GatewayError) -> None:
 		client=client,
 		outcome=audit.REFUSED,
 		details={"method": method, "reason": error.message, "error": type(error).__name__},
+	)
+
+
+def own_presence() -> Presence | None:
+	"""The browser that makes this very request, if it is one: for pages that end users visit themselves."""
+	request = getattr(frappe.local, "request", None)
+	address = getattr(frappe.local, "request_ip", None)
+	if request is None or not address:
+		return None
+	return Presence(
+		ip=address,
+		user_agent=request.headers.get("User-Agent", "")[:MAX_HEADER],
+		accept=request.headers.get("Accept", "")[:MAX_HEADER],
+		accept_language=request.headers.get("Accept-Language", "")[:MAX_HEADER],
 	)
 
 

@@ -5,8 +5,6 @@ unguessable, expiring value of which only the hash is stored, and the item is re
 own token.
 """
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,23 +21,32 @@ from bank_api.connectors.errors import (
 	ProviderUnavailable,
 	RateLimited,
 )
-from bank_api.connectors.model import ItemData, ItemStatus, LinkKind, LinkRequest, UserAction
+from bank_api.connectors.model import ItemData, ItemStatus, LinkKind, LinkRequest, Presence, UserAction
 from bank_api.connectors.rate_ledger import patience
-from bank_api.gateway import audit, clients, end_users, items, outcome, providers, sync, tokens
+from bank_api.gateway import (
+	access,
+	clients,
+	consent_return,
+	consents,
+	end_users,
+	items,
+	outcome,
+	providers,
+	sync,
+	tokens,
+)
 from bank_api.gateway.clients import ClientContext
-from bank_api.gateway.clock import iso, site_now, to_utc
-from bank_api.gateway.errors import GatewayError, NotConfigured, UnknownObject, from_provider
+from bank_api.gateway.clock import site_now
+from bank_api.gateway.errors import GatewayError, UnknownObject, from_provider
 from bank_api.gateway.outcome import COMPLETED, DOCTYPE, EXPIRED, FAILED, OPEN, PENDING, RETURNED
 from bank_api.gateway.plain import shown
+from bank_api.gateway.trip import Addresses, begin, issued, refused, state_hash
 
-RETURN_PATH = "/bank-api/return"
-VALID_FOR = timedelta(minutes=60)  # how long the end user may take
 CHECK_FOR = timedelta(hours=24)  # how long a return is re-read while the provider does not answer
 MAX_VALUES = 16  # of a return's query that are looked at
 MAX_VALUE = 256
 WRITE_ATTEMPTS = 3
 MAX_A_TURN = 500  # requests that one turn of the scheduler looks at
-MAX_ADOPTED_URL = 140  # what the client's field holds
 
 # After one of these, the other requests at the same provider would fail the same way.
 _SILENT = (ProviderUnavailable, RateLimited, ConfigurationError)
@@ -48,15 +55,6 @@ _REPAIRS = {
 	UserAction.AUTHENTICATE.value: LinkKind.SCA,
 	UserAction.CONFIRM_PRO.value: LinkKind.PRO,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-	"""Where the end user and the webhooks go; checked, see `clients`."""
-
-	redirect_url: str = ""
-	webhook_url: str = ""
-	base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,32 +103,12 @@ def start(
 		NotConfigured: the gateway has no public address.
 		ProviderError: the provider gives no link.
 	"""
-	return_url = public_url() + RETURN_PATH
-	context = secrets.token_hex(24)
-	request = frappe.get_doc(
-		{
-			"doctype": DOCTYPE,
-			"client": client.name,
-			"provider": provider,
-			"end_user": end_user,
-			"kind": kind.value,
-			"item": item,
-			"bank": (bank or "")[:140] or None,
-			"status": PENDING,
-			"redirect_url": addresses.redirect_url,
-			"webhook_url": addresses.webhook_url if addresses.webhook_url != client.webhook_url else None,
-			"base_url": addresses.base_url,
-			"state_hash": state_hash(context),
-			"expires_at": site_now() + VALID_FOR,
-		}
-	).insert(ignore_permissions=True)
-	_adopt_webhook_url(client, addresses.webhook_url)
+	trip = begin(client, provider, end_user, kind, addresses, item=item, bank=bank)
 	frappe.db.commit()  # durable before the provider knows the state
-
 	link_request = LinkRequest(
 		kind=kind,
-		return_url=return_url,
-		context=context,
+		return_url=trip.return_url,
+		context=trip.context,
 		item_id=frappe.db.get_value("Bank API Item", item, "item_id") if item else None,
 		bank_id=bank if bank and bank.isascii() and bank.isdecimal() else None,
 		email=frappe.db.get_value("Bank API End User", end_user, "email") or None,
@@ -139,23 +117,9 @@ def start(
 	try:
 		link = _link(client, provider, end_user, link_request)
 	except ProviderError as error:
-		frappe.db.rollback()
-		frappe.db.set_value(
-			DOCTYPE, request.name, {"status": FAILED, "message": from_provider(error).message}
-		)
-		frappe.db.commit()
+		refused(trip, error)
 		raise
-	frappe.db.set_value(DOCTYPE, request.name, "link", link)
-	audit.record(
-		"Link Issued", client=client.name, doctype=DOCTYPE, name=request.name, details={"kind": kind.value}
-	)
-	frappe.db.commit()
-	return {
-		"link": link,
-		"redirect_url": link,
-		"request": request.name,
-		"expires_at": iso(to_utc(request.expires_at)),
-	}
+	return issued(client, trip, kind, link)
 
 
 def _link(client: ClientContext, provider: str, end_user: str, request: LinkRequest) -> str:
@@ -190,6 +154,8 @@ def repair(item: str) -> dict[str, Any]:
 	addresses = Addresses(
 		redirect_url=client.base_url, webhook_url=row.webhook_url or "", base_url=client.base_url
 	)
+	if access.by_consent(row.provider):
+		return consents.repair(client, item, addresses)
 	kind = _REPAIRS.get(row.user_action, LinkKind.EDIT)
 	try:
 		return start(client, row.provider, row.end_user, kind, addresses, item=item)
@@ -197,43 +163,17 @@ def repair(item: str) -> dict[str, Any]:
 		raise from_provider(error) from error
 
 
-def public_url() -> str:
-	"""The gateway's own address, without a trailing slash; never guessed from a request.
-
-	Raises:
-		NotConfigured: it is not set.
-	"""
-	url = frappe.db.get_single_value("Bank API Settings", "public_url")
-	if not url:
-		raise NotConfigured(
-			_("The gateway's public URL is not set. Ask its operator to enter it in Bank API Settings.")
-		)
-	return url.rstrip("/")
-
-
-def state_hash(context: str) -> str:
-	"""What is stored of a request's unguessable value."""
-	return hashlib.sha256(context.encode()).hexdigest()
-
-
-def _adopt_webhook_url(client: ClientContext, url: str) -> None:
-	"""A client without a webhook address gets the first one it names; it is within its own origins."""
-	if url and not client.webhook_url and len(url) <= MAX_ADOPTED_URL:
-		frappe.db.set_value("Bank API Client", client.name, "webhook_url", url, update_modified=False)
-		frappe.clear_document_cache("Bank API Client", client.name)
-		audit.record("Webhook URL Adopted", client=client.name, doctype="Bank API Client", name=client.name)
-
-
 # --- and back
 
 
-def finish(query: Mapping[str, str]) -> Outcome:
+def finish(query: Mapping[str, str], presence: Presence | None = None) -> Outcome:
 	"""The end user's browser is back: find the request, check at the provider, tell the client.
 
 	Commits on purpose: a GET would roll back, and the provider's redirect is one.
 
 	Args:
 		query: the query of the return address, whatever it holds.
+		presence: the end user's browser.
 	"""
 	request = _by_state(query)
 	if request is None:
@@ -241,7 +181,7 @@ def finish(query: Mapping[str, str]) -> Outcome:
 	if _note_return(request, query):
 		try:
 			with patience(1):
-				settle(request)
+				settle(request, presence)
 		except (ProviderError, GatewayError) as error:
 			frappe.db.rollback()
 			frappe.logger("bank_api").warning("The return of request %s is checked later: %s", request, error)
@@ -283,21 +223,30 @@ def _note_return(request: str, query: Mapping[str, str]) -> bool:
 			"returned_at": site_now(),
 			"returned_item_id": hint.item_id,
 			"returned_success": int(hint.success),
-			"step": shown(hint.step),
+			"step": shown(hint.step or hint.error),
 		},
 	)
+	if hint.code:
+		consent_return.keep_code(request, hint.code)
 	frappe.db.commit()  # the hint is safe: what follows can be repeated by the scheduler
 	return True
 
 
-def settle(request: str) -> None:
+def settle(request: str, presence: Presence | None = None) -> None:
 	"""Read at the provider what a returned request led to, and close it. May be repeated.
+
+	Args:
+		request: name of the Bank API Connect Request.
+		presence: the end user's browser, if it is this very one that has come back.
 
 	Raises:
 		ProviderError: the provider cannot say; the request stays open.
 	"""
 	row = _request_row(request)
 	if not row or (row.status not in OPEN and row.status != COMPLETED):
+		return
+	if row.consent:
+		consent_return.settle(row, presence)
 		return
 	known_item = row.item if row.kind != LinkKind.CONNECT.value else None
 	item_id = (
@@ -325,6 +274,7 @@ def _request_row(request: str) -> frappe._dict | None:
 		"returned_item_id",
 		"returned_success",
 		"step",
+		"consent",
 	]
 	return frappe.db.get_value(DOCTYPE, request, fields, as_dict=True)
 

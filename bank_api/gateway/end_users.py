@@ -142,12 +142,15 @@ def erase(end_user: str) -> None:
 	row = frappe.db.get_value(DOCTYPE, end_user, ["client", "provider", "provider_user_id"], as_dict=True)
 	if not row:
 		raise UnknownObject()
-	if row.provider_user_id:
+	from bank_api.gateway import access, consents, items
+
+	if row.provider_user_id and access.by_consent(row.provider):
+		consents.withdraw_all(end_user)
+	elif row.provider_user_id:
 		try:
 			providers.connector(row.provider).delete_user(row.provider_user_id)
 		except NotFound:
 			pass  # gone already is what we want
-	from bank_api.gateway import items
 
 	for item in frappe.get_all(
 		"Bank API Item", {"end_user": end_user, "status": ("!=", "Deleted")}, pluck="name"
@@ -177,6 +180,7 @@ def _erase_rows(end_user: str) -> None:
 	counts = purge.item_data(items)
 	if counts is None:
 		return  # a sync is still writing; the scheduler comes back
+	counts["Bank API Consent"] = purge.consents({"end_user": end_user})
 	counts["Bank API Connect Request"] = purge.rows("Bank API Connect Request", {"end_user": end_user})
 	for doctype in ("Bank API Webhook Event", "Bank API Webhook Delivery"):
 		counts[doctype] = sum(purge.rows(doctype, {"item": item}) for item in items)

@@ -18,7 +18,7 @@ from bank_api.connectors.errors import (
 	RateLimited,
 )
 from bank_api.connectors.model import InboundEvent, ItemStatus
-from bank_api.gateway import audit, end_users, items, providers, sync, tokens, wake
+from bank_api.gateway import access, audit, end_users, items, providers, sync, tokens, wake
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import GatewayError, UnknownObject
 from bank_api.gateway.locks import exclusive
@@ -169,9 +169,8 @@ class _Drain:
 		if item.name in self.read_at and self.read_at[item.name] > row.creation:
 			return
 		self.read_at[item.name] = site_now()
-		connector = providers.connector(row.provider)
 		try:
-			state = tokens.with_token(item.end_user, lambda token: connector.item(token, item.item_id))
+			state = access.read_item(access.ItemKey(row.provider, item.end_user, item.item_id))
 		except NotFound:
 			items.mark_deleted(item.name)
 		else:

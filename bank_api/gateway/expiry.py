@@ -10,7 +10,7 @@ import frappe
 from frappe import _
 
 from bank_api.connectors.model import ItemStatus, UserAction
-from bank_api.gateway import items, managers, relay
+from bank_api.gateway import consent_rows, items, managers, relay
 from bank_api.gateway.clock import iso, site_now, to_utc
 
 ITEM = "Bank API Item"
@@ -42,16 +42,17 @@ def notify_due() -> int:
 	return noticed
 
 
-def stage_of(expires_at: datetime, now: datetime) -> int:
-	"""Which notice a consent is due for: 30, 7 or 1 days ahead, `ENDED`, or `NONE`.
+def stage_of(expires_at: datetime, now: datetime, notice_days: tuple[int, ...] = NOTICE_DAYS) -> int:
+	"""Which notice is due: so many days ahead, `ENDED`, or `NONE`.
 
 	Args:
-		expires_at: end of the consent, site time.
+		expires_at: end of the consent or certificate, site time.
 		now: the present, site time.
+		notice_days: how many days ahead notices are sent, ascending.
 	"""
 	if expires_at <= now:
 		return ENDED
-	return next((days for days in NOTICE_DAYS if expires_at - now <= timedelta(days=days)), NONE)
+	return next((days for days in notice_days if expires_at - now <= timedelta(days=days)), NONE)
 
 
 def _candidates(now: datetime, after: str) -> list[frappe._dict]:
@@ -104,8 +105,14 @@ def _event(row: frappe._dict, stage: int) -> dict[str, Any]:
 		**items.event_data(row.name),
 		"days": max(stage, 0),
 		"expires_at": iso(to_utc(row.authentication_expires_at)),
-		"repair_method": REPAIR_METHOD,
+		"repair_method": _repair_method(row.name),
 	}
+
+
+def _repair_method(item: str) -> str:
+	"""The method of the public API that gives the link for a new consent."""
+	provider, item_id = frappe.db.get_value(ITEM, item, ["provider", "item_id"])
+	return consent_rows.REPAIR_METHOD if consent_rows.of_item(provider, item_id) else REPAIR_METHOD
 
 
 def _tell_managers(told: list[tuple[frappe._dict, int]]) -> None:

@@ -156,14 +156,30 @@ def of_item(client: str, item_id: str, user: str | None = None, provider: str | 
 	return Scope(f"{client}\0item\0{feeds[0].item}", feeds)
 
 
-def of_user(client: str, user: str | None, provider: str | None = None) -> Scope:
+def of_user(
+	client: str, user: str | None, provider: str | None = None, connector: str | None = None
+) -> Scope:
 	"""The scope of everything of one end user, or of all end users of a client if `user` is None.
+
+	Args:
+		client: name of the Bank API Client that asks.
+		user: the end user, if one is asked for.
+		provider: name of the Bank API Provider, where the caller names one.
+		connector: otherwise, only of providers with this connector.
 
 	Raises:
 		UnknownObject: the client has no such end user.
 	"""
 	filters = _filters(client, user, provider)
-	return Scope(f"{client}\0user\0{user or ''}\0{provider or ''}", _feeds(filters))
+	if connector and not provider:
+		filters["provider"] = ("in", _providers_of(connector))
+	of = provider or (f"*{connector}" if connector else "")
+	return Scope(f"{client}\0user\0{user or ''}\0{of}", _feeds(filters))
+
+
+def _providers_of(connector: str) -> list[str]:
+	rows = frappe.db.sql("SELECT name FROM `tabBank API Provider` WHERE connector = %s", (connector,))
+	return [row[0] for row in rows] or [""]
 
 
 def utc_text(moment: datetime | None) -> str | None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import frappe
 
-from bank_api.connectors.errors import NotFound, ProviderError, Unsupported
+from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import ItemData, ItemStatus
-from bank_api.gateway import audit, outcome, providers, purge, relay, sync, tokens, wake
+from bank_api.gateway import audit, consent_rows, outcome, providers, purge, relay, sync, wake
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import iso, site_now, to_site, to_utc
 from bank_api.gateway.errors import UnknownObject
@@ -190,7 +190,8 @@ def apply_state(item: str, state: ItemData) -> bool:
 	changed = {field for field, value in values.items() if _differs(row.get(field), value)}
 	if not changed:
 		return False
-	if "authentication_expires_at" in changed:
+	ends = values["authentication_expires_at"]
+	if "authentication_expires_at" in changed and (ends is None or ends > site_now()):
 		values["expiry_notice"] = 0  # a new consent is warned of anew
 	frappe.db.set_value(DOCTYPE, item, values)
 	visible = changed & {
@@ -261,9 +262,11 @@ def mark_deleted(item: str, at_once: bool = False) -> None:
 		at_once: delete its accounts and transactions now (the client asked for it), not after a month during
 			which a reconnection would find them again.
 	"""
-	row = frappe.db.get_value(DOCTYPE, item, ["client", "status"], as_dict=True, for_update=True)
+	fields = ["client", "status", "provider", "item_id"]
+	row = frappe.db.get_value(DOCTYPE, item, fields, as_dict=True, for_update=True)
 	if not row or row.status == ItemStatus.DELETED.value:
 		return
+	consent_rows.end_of_item(row.provider, row.item_id)
 	frappe.db.set_value(
 		DOCTYPE,
 		item,
@@ -281,69 +284,6 @@ def mark_deleted(item: str, at_once: bool = False) -> None:
 	audit.record("Item Deleted", client=row.client, doctype=DOCTYPE, name=item)
 	if at_once:
 		wake.job_after_commit("bank_api.gateway.purge.item", queue="long", timeout=3600, name=item)
-
-
-# --- use cases of the public API
-
-
-def delete(item: str) -> dict[str, Any]:
-	"""Withdraw the access to a bank at the provider, then delete the data held here.
-
-	Args:
-		item: name of the Bank API Item.
-
-	Returns:
-		`item_id` and `status`. The transaction is committed: the provider's side cannot be rolled back.
-
-	Raises:
-		ProviderError: the provider could not delete it; nothing is changed then.
-	"""
-	row = frappe.db.get_value(DOCTYPE, item, _COLUMNS, as_dict=True)
-	if not row:
-		raise UnknownObject()
-	connector = providers.connector(row.provider)
-	try:
-		tokens.with_token(row.end_user, lambda token: connector.delete_item(token, row.item_id))
-	except NotFound:
-		pass  # gone at the provider already, or its user is
-	mark_deleted(item, at_once=True)
-	frappe.db.commit()
-	return {"item_id": provider_id(row.item_id), "status": ItemStatus.DELETED.value}
-
-
-def refresh(item: str) -> dict[str, Any]:
-	"""Ask the provider for fresh data from the bank, and sync.
-
-	Where the version of the provider's API has no such call (protocols/bridge.md 0: v3 refreshes by itself,
-	or when the end user passes a link), the gateway's copy is brought up to date with what the provider has.
-
-	Args:
-		item: name of the Bank API Item.
-
-	Returns:
-		`item_id`, `status` (`refreshing` if the bank is asked, else `syncing`), `bank_refresh` (`requested`
-		or `not_offered`), `user_action` and `last_refresh` (the bank's last refresh that is known).
-		Committed.
-
-	Raises:
-		ProviderError: the provider refuses, `ConsentRequired` if the end user has to act first.
-	"""
-	row = frappe.db.get_value(DOCTYPE, item, [*_COLUMNS, "last_refresh"], as_dict=True)
-	connector = providers.connector(row.provider)
-	offered = True
-	try:
-		tokens.with_token(row.end_user, lambda token: connector.refresh_item(token, row.item_id))
-	except Unsupported:
-		offered = False
-	sync.request(item, "refresh")
-	frappe.db.commit()
-	return {
-		"item_id": provider_id(row.item_id),
-		"status": "refreshing" if offered else "syncing",
-		"bank_refresh": "requested" if offered else "not_offered",
-		"user_action": row.user_action,
-		"last_refresh": iso_or_none(row.last_refresh),
-	}
 
 
 def iso_or_none(site_time: datetime | None) -> str | None:

@@ -29,9 +29,11 @@ MANAGER_ROLES = frozenset({"System Manager", "Bank API Manager"})
 CLIENT_COLUMN: dict[str, str | None] = {
 	"Bank API Settings": None,
 	"Bank API Provider": None,
+	"Bank API Certificate": None,
 	"Bank API Client": "name",
 	"Bank API End User": "client",
 	"Bank API Connect Request": "client",
+	"Bank API Consent": "client",
 	"Bank API Item": "client",
 	"Bank API Account": "client",
 	"Bank API Transaction": "client",
@@ -108,9 +110,11 @@ def _query_conditions(doctype: str) -> Callable[..., str]:
 # The framework calls a dotted path, and older ones do not say for which DocType: one name for each.
 query_conditions_settings = _query_conditions("Bank API Settings")
 query_conditions_provider = _query_conditions("Bank API Provider")
+query_conditions_certificate = _query_conditions("Bank API Certificate")
 query_conditions_client = _query_conditions("Bank API Client")
 query_conditions_end_user = _query_conditions("Bank API End User")
 query_conditions_connect_request = _query_conditions("Bank API Connect Request")
+query_conditions_consent = _query_conditions("Bank API Consent")
 query_conditions_item = _query_conditions("Bank API Item")
 query_conditions_account = _query_conditions("Bank API Account")
 query_conditions_transaction = _query_conditions("Bank API Transaction")

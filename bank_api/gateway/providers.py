@@ -9,14 +9,36 @@ from frappe.utils.password import get_decrypted_password
 
 from bank_api.connectors.base import Connector
 from bank_api.connectors.errors import ProviderError
-from bank_api.connectors.model import ProviderConfig, RateLimits, Secret
+from bank_api.connectors.model import KeyPair, ProviderConfig, RateLimits, Secret
 from bank_api.connectors.registry import connector_for
+from bank_api.gateway import certificates
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import NotConfigured, UnknownObject, from_provider
 from bank_api.gateway.ledger import RedisLedger
 
 DOCTYPE = "Bank API Provider"
+BERLIN_GROUP_SETTINGS = (
+	"consent_path",
+	"loan_path",
+	"account_path",
+	"card_account_path",
+	"resources",
+	"authorize_url",
+	"token_url",
+	"metadata_url",
+	"scope",
+	"company_header",
+	"signed_headers",
+	"signed_headers_reads",
+	"key_id_style",
+	"signature_algorithm",
+	"digest_algorithm",
+	"companies",
+	"frequency_per_day",
+	"history_days",
+	"booking_status",
+)
 
 # One connector (and its HTTP session) a process, site and state of the record.
 _connectors: dict[tuple[str, str], tuple[str, Connector]] = {}
@@ -51,13 +73,26 @@ def config_of(provider: str) -> ProviderConfig:
 		),
 		page_size=cint(row.page_size) or 500,
 		settings=_settings(row),
+		transport=_key_pair(row.transport_certificate),
+		signing=_key_pair(row.signing_certificate),
 	)
+
+
+def _key_pair(certificate: str | None) -> KeyPair | None:
+	return certificates.key_pair(certificate) if certificate else None
 
 
 def _settings(row: Any) -> dict[str, str]:
 	"""The connector-specific settings: those that are filled in, as text."""
-	names = ("account_types", "country_code", "ca_bundle", "environment")
-	return {name: str(row.get(name)) for name in names if row.get(name)}
+	names = ("account_types", "country_code", "ca_bundle", "environment", *BERLIN_GROUP_SETTINGS)
+	known = {name: str(row.get(name)) for name in names if row.get(name)}
+	return _further(row.further_settings) | known
+
+
+def _further(text: str | None) -> dict[str, str]:
+	"""Settings without a field of their own, a line each."""
+	pairs = (line.partition("=") for line in (text or "").splitlines() if not line.lstrip().startswith("#"))
+	return {name.strip(): value.strip() for name, sign, value in pairs if sign and name.strip()}
 
 
 def _password(provider: str, fieldname: str) -> str:
@@ -70,24 +105,36 @@ def _password(provider: str, fieldname: str) -> str:
 
 
 def connector(provider: str) -> Connector:
-	"""The connector of a provider; kept by the process until the record changes.
+	"""The connector of a provider; kept by the process until the record, or a certificate of it, changes.
 
 	Raises:
 		NotConfigured: there is no such provider, or it is not set up.
 		ConfigurationError: the connector does not know the configured API version.
 	"""
-	modified = frappe.db.get_value(DOCTYPE, provider, "modified")
+	state = _state(provider)
 	key = (frappe.local.site, provider)
 	known = _connectors.get(key)
-	if known and known[0] == str(modified):
+	if known and known[0] == state:
 		return known[1]
 	fresh = connector_for(config_of(provider), RedisLedger(provider))
-	_connectors[key] = (str(modified), fresh)
+	_connectors[key] = (state, fresh)
 	return fresh
 
 
+def _state(provider: str) -> str:
+	"""Changes whenever a connector has to be built anew."""
+	rows = frappe.db.sql(
+		f"""SELECT p.modified, transport.modified, signing.modified FROM `tab{DOCTYPE}` p
+		LEFT JOIN `tab{certificates.DOCTYPE}` transport ON transport.name = p.transport_certificate
+		LEFT JOIN `tab{certificates.DOCTYPE}` signing ON signing.name = p.signing_certificate
+		WHERE p.name = %s""",
+		(provider,),
+	)
+	return str(rows)
+
+
 def test_connection(provider: str) -> dict[str, str]:
-	"""Ask the provider for its categories with the stored credentials, for the button on its form.
+	"""Make a harmless call with the stored credentials, for the button on the provider's form.
 
 	Returns:
 		`message`: what came of it, in words.
@@ -96,7 +143,7 @@ def test_connection(provider: str) -> dict[str, str]:
 		GatewayError: the provider refuses the credentials, or cannot be reached.
 	"""
 	try:
-		connector(provider).categories()
+		connector(provider).check()
 	except ProviderError as error:
 		raise from_provider(error) from error
 	return {"message": _("The provider accepts the credentials.")}

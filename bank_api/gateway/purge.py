@@ -15,6 +15,7 @@ GRACE_DAYS = (
 
 ITEM = "Bank API Item"
 ACCOUNT = "Bank API Account"
+CONSENT = "Bank API Consent"
 TRANSACTION = "Bank API Transaction"
 
 
@@ -34,6 +35,13 @@ def rows(doctype: str, filters: dict[str, Any]) -> int:
 		frappe.db.commit()
 		count += len(names)
 	return count
+
+
+def consents(filters: dict[str, Any]) -> int:
+	"""Delete consents with their secrets; otherwise as `rows`."""
+	for name in frappe.get_all(CONSENT, filters, pluck="name", order_by=None):
+		frappe.db.delete("__Auth", {"doctype": CONSENT, "name": name})
+	return rows(CONSENT, filters)
 
 
 def item_data(items: list[str]) -> dict[str, int] | None:

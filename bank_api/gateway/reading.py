@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import frappe
@@ -18,6 +18,8 @@ from frappe import _
 from frappe.utils.password import get_encryption_key
 from werkzeug.wrappers import Response
 
+from bank_api.connectors.errors import MalformedResponse
+from bank_api.connectors.verbatim import read_list
 from bank_api.gateway import feeds, providers
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import site_zone
@@ -32,7 +34,7 @@ from bank_api.gateway.cursor import (
 	encode,
 	stamp_after,
 )
-from bank_api.gateway.errors import BadArgument
+from bank_api.gateway.errors import BadArgument, NotOffered, UnknownObject
 from bank_api.gateway.row_stream import RowStream, Snapshot, Source
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -46,6 +48,22 @@ _INSTANT = re.compile(
 _REPEATED = ("account_id", "item_id", "user", "site", "provider", "lang", "limit")
 
 
+class AccountText(NamedTuple):
+	"""An account as last received.
+
+	Attributes:
+		stable_id: our id of it.
+		status: `Open`, `Not Shared` or `Closed`.
+		payload: the provider's resource, JSON text untouched.
+		head: the beginning of an answer, which says how fresh it is.
+	"""
+
+	stable_id: str
+	status: str
+	payload: str
+	head: bytes
+
+
 def transactions(
 	client: ClientContext,
 	*,
@@ -56,6 +74,7 @@ def transactions(
 	since: str | None = None,
 	limit: str | int | None = None,
 	cursor: str | None = None,
+	connector: str | None = None,
 ) -> Response:
 	"""Transactions of an account, an item, an end user or a whole client: all of them, or the changes.
 
@@ -71,6 +90,7 @@ def transactions(
 		since: only rows changed here at or after this day (in the site's time zone) or instant.
 		limit: rows per page; None for all in one answer.
 		cursor: continue after the answer that gave it; `since` is inside it and ignored beside it.
+		connector: only data of providers with this connector: each API module answers resources of one form.
 
 	Returns:
 		A streamed answer: `message` with `as_of`, `feeds`, `resources`, `stable_ids`, `pagination`, `cursor`.
@@ -80,7 +100,7 @@ def transactions(
 		BadArgument: `since`, `limit` or `cursor` make no sense.
 		ConsentNeeded, DataNotReady: nothing of it has been read from the provider yet.
 	"""
-	scope = _scope(client.name, account_id, item_id, user, provider)
+	scope = _scope(client.name, account_id, item_id, user, provider, connector)
 	rows = _limit(limit)
 	key = get_encryption_key().encode()
 	start = (
@@ -107,23 +127,27 @@ def accounts(
 	user: str | None = None,
 	since: str | None = None,
 	provider: str | None = None,
+	connector: str | None = None,
+	kinds: tuple[str, ...] = (),
 ) -> Response:
 	"""Accounts, cards and loans of an item, an end user or a whole client; otherwise as `transactions`.
 
 	Accounts that are no longer shared, or that the bank has closed, stay listed: their transactions do too.
+	`kinds` are the account types to list; all if empty.
 
 	Returns:
 		An answer `{"message": {"as_of", "feeds", "resources", "stable_ids", "statuses", "pagination"}}`.
 	"""
-	scope = _scope(client.name, None, item_id, user, provider)
+	scope = _scope(client.name, None, item_id, user, provider, connector)
 	floor = _stamp(since) if since else FIRST_STAMP
 	scope.require_data()
 	names = [account.name for account in scope.accounts]
 	rows = (
 		frappe.db.sql(
 			"""SELECT name, status, payload FROM `tabBank API Account`
-			WHERE name IN %s AND COALESCE(change_stamp, '') >= %s ORDER BY name""",
-			(names, floor if since else ""),
+			WHERE name IN %(names)s AND COALESCE(change_stamp, '') >= %(floor)s
+				AND (%(all)s OR account_type IN %(kinds)s) ORDER BY name""",
+			{"names": names, "floor": floor if since else "", "all": not kinds, "kinds": kinds or ("",)},
 		)
 		if names
 		else ()
@@ -135,6 +159,48 @@ def accounts(
 	}
 	resources = ",".join(row[2] for row in rows).encode()
 	body = _head(scope) + b'"resources":[' + resources + b"]," + _inner(described) + b"}}"
+	return Response(body, mimetype="application/json")
+
+
+def account(
+	client: ClientContext,
+	account_id: str | int,
+	item_id: str | int | None = None,
+	user: str | None = None,
+	provider: str | None = None,
+	kinds: tuple[str, ...] = (),
+) -> AccountText:
+	"""One account, card or loan; arguments and errors as `accounts`."""
+	scope = _scope(client.name, account_id, item_id, user, provider)
+	(found,) = scope.accounts
+	columns = ["account_type", "status", "payload"]
+	kind, status, payload = frappe.db.get_value("Bank API Account", found.name, columns)
+	if kinds and kind not in kinds:
+		raise UnknownObject()
+	return AccountText(found.name, status, payload or "{}", _head(scope))
+
+
+def balances(
+	client: ClientContext,
+	account_id: str | int,
+	item_id: str | int | None = None,
+	user: str | None = None,
+	provider: str | None = None,
+	kinds: tuple[str, ...] = (),
+) -> Response:
+	"""The balances in an account's resource, each as received; arguments and errors as `account`.
+
+	Raises:
+		NotOffered: the provider has not told any.
+	"""
+	found = account(client, account_id, item_id, user, provider, kinds)
+	try:
+		listed = read_list(found.payload, "balances").resources
+	except MalformedResponse:
+		raise NotOffered(_("The provider has told no balances of this account.")) from None
+	resources = ",".join(text for _value, text in listed).encode()
+	described = _inner({"stable_id": found.stable_id, "status": found.status})
+	body = found.head + b'"resources":[' + resources + b"]," + described + b"}}"
 	return Response(body, mimetype="application/json")
 
 
@@ -168,13 +234,14 @@ def _scope(
 	item_id: str | int | None,
 	user: str | None,
 	provider: str | None,
+	connector: str | None = None,
 ) -> feeds.Scope:
 	if account_id not in (None, ""):
 		item = str(item_id) if item_id not in (None, "") else None
 		return feeds.of_account(client, str(account_id), item, user, provider)
 	if item_id not in (None, ""):
 		return feeds.of_item(client, str(item_id), user, provider)
-	return feeds.of_user(client, user, provider)
+	return feeds.of_user(client, user, provider, connector)
 
 
 def _sources(scope: feeds.Scope, start: Cursor) -> list[Source]:

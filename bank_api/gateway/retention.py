@@ -8,10 +8,11 @@ from frappe.model.base_document import get_controller
 from frappe.utils import cint
 
 from bank_api.gateway import providers, purge
-from bank_api.gateway.clock import utc_now
+from bank_api.gateway.clock import site_now, utc_now
 from bank_api.gateway.ids import first_name
 
 PAYLOADS_PER_BATCH = 1000
+CONSENTS_A_NIGHT = 5000
 LOGS = {
 	"Bank API Webhook Event": "event_retention_days",
 	"Bank API Webhook Delivery": "delivery_retention_days",
@@ -25,8 +26,24 @@ def clean_up() -> None:
 		days = cint(frappe.db.get_single_value("Bank API Settings", fieldname))
 		if days > 0:
 			get_controller(doctype).clear_old_logs(days)
+	_drop_consents()
 	for provider in frappe.get_all("Bank API Provider", {"payload_retention_days": (">", 0)}, pluck="name"):
 		drop_payloads(provider)
+
+
+def _drop_consents() -> None:
+	"""Consents that have ended are proof of what was allowed for as long as the log is kept, if their item is gone."""
+	days = cint(frappe.db.get_single_value("Bank API Settings", "log_retention_days"))
+	if days <= 0:
+		return
+	names = frappe.db.sql(
+		"""SELECT consent.name FROM `tabBank API Consent` consent
+		LEFT JOIN `tabBank API Item` item ON item.name = consent.item AND item.status != 'Deleted'
+		WHERE consent.state = 'Ended' AND consent.ended_at < %s AND item.name IS NULL LIMIT %s""",
+		(site_now() - timedelta(days=days), CONSENTS_A_NIGHT),
+	)
+	if names:
+		purge.consents({"name": ("in", [name for (name,) in names])})
 
 
 def delete_older_than(doctype: str, days: int, filters: dict[str, Any]) -> int:

@@ -7,9 +7,9 @@ A page is one database transaction together with the cursor that follows it, so 
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -73,6 +73,7 @@ class Feed:
 		last_stamp: change stamp of its newest row, in microseconds; 0 if it has none.
 		first_pass: nothing but the pass under way has ever written rows of this account.
 		ordinals: counts transactions without ids over the pass under way.
+		pending: names of the pending rows that the pass under way has met.
 	"""
 
 	account: str
@@ -84,6 +85,7 @@ class Feed:
 	last_stamp: int
 	first_pass: bool
 	ordinals: Ordinals = field(default_factory=Ordinals)
+	pending: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -144,6 +146,37 @@ def withdraw_lost_pending(feed: Feed, tombstone: Callable[[str, str], str]) -> C
 		WHERE account = %s AND generation < %s AND status = 'Pending'""",
 		(feed.account, feed.generation),
 	)
+	return _withdraw(feed, rows, tombstone)
+
+
+def withdraw_unlisted_pending(feed: Feed, since: str | None, tombstone: Callable[[str, str], str]) -> Counts:
+	"""Mark the pending rows deleted that a full pass over a list by days has not met; the caller commits.
+
+	Args:
+		feed: the account, after the pass.
+		since: the first day of the list; None for all days.
+		tombstone: see `withdraw_lost_pending`.
+
+	Returns:
+		how many rows were marked.
+	"""
+	rows = frappe.db.sql(
+		f"""SELECT name, payload, provider_transaction_id FROM {_TABLE}
+		WHERE account = %(account)s AND status = 'Pending' AND (%(since)s IS NULL OR date >= %(since)s)""",
+		{"account": feed.account, "since": since[:10] if since else None},
+	)
+	return _withdraw(feed, [row for row in rows if row[0] not in feed.pending], tombstone)
+
+
+def oldest_pending(account: str) -> date | None:
+	"""Day of the oldest pending transaction of an account, if it has one."""
+	rows = frappe.db.sql(
+		f"SELECT MIN(date) FROM {_TABLE} WHERE account = %s AND status = 'Pending'", (account,)
+	)
+	return rows[0][0]
+
+
+def _withdraw(feed: Feed, rows: Sequence[tuple], tombstone: Callable[[str, str], str]) -> Counts:
 	stamp = _next_stamp(feed, len(rows)) if rows else 0
 	for place, (name, payload, identifier) in enumerate(rows):
 		frappe.db.sql(
@@ -214,6 +247,9 @@ def _candidates(
 
 def _write(feed: Feed, matches: list[Match], received: int) -> Counts:
 	counts = Counts()
+	feed.pending.update(
+		match.row.name for match in matches if match.row and match.data.status is TransactionStatus.PENDING
+	)
 	creates: list[Match] = []
 	changes: list[Match] = []
 	for match in matches:
@@ -267,6 +303,8 @@ def _insert(feed: Feed, matches: list[Match]) -> None:
 	)
 	values: list[Any] = []
 	for place, (name, match) in enumerate(zip(row_names(len(matches)), matches, strict=True)):
+		if match.data.status is TransactionStatus.PENDING:
+			feed.pending.add(name)
 		values.append(name)
 		values.extend(_content(feed, match, stamp + place))
 	column_text = ", ".join(f"`{column}`" for column in columns)

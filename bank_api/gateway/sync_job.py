@@ -11,7 +11,6 @@ from frappe.utils import cint
 
 from bank_api.connectors.base import Connector
 from bank_api.connectors.errors import (
-	AuthenticationExpired,
 	ConfigurationError,
 	NotFound,
 	ProviderError,
@@ -19,7 +18,7 @@ from bank_api.connectors.errors import (
 )
 from bank_api.connectors.model import ItemData, ItemStatus, Token
 from bank_api.connectors.rate_ledger import patience
-from bank_api.gateway import freshness, items, providers, relay, tokens
+from bank_api.gateway import access, freshness, items, providers, relay
 from bank_api.gateway.account_pass import AccountPass
 from bank_api.gateway.accounts import Owner, store_accounts
 from bank_api.gateway.clock import site_now, to_site
@@ -34,7 +33,7 @@ BACKOFF_MINUTES = (5, 15, 60, 180, 360)
 PATIENCE_SECONDS = 65
 """How long a background call may wait for a free slot in the provider's rate limit."""
 _LOCK_WAIT_SECONDS = 5
-_HOPELESS = (RateLimited, ConfigurationError, AuthenticationExpired)
+_HOPELESS = (RateLimited, ConfigurationError, *access.STALE)
 """After one of these the other accounts of the item would fail the same way."""
 
 
@@ -87,6 +86,9 @@ class ItemSync:
 	errors: list[ProviderError] = field(default_factory=list)
 	rows_read: int = 0
 
+	def __post_init__(self) -> None:
+		self.key = access.key_of(self.row)
+
 	def run(self) -> None:
 		"""Read everything that changed; leave the item saying how it went, whatever happens."""
 		self._note(sync_status="Running", last_try_at=site_now())
@@ -102,19 +104,21 @@ class ItemSync:
 			self._finish(None, _("The gateway itself failed. The Error Log says why."))
 			frappe.db.commit()
 			raise
+		for error in self.errors:
+			access.doubt(self.key, error)
 		self._finish(state, self.errors[0].message if self.errors else None)
 		frappe.db.commit()
 
 	def _read(self) -> ItemData | None:
 		connector: Connector = providers.connector(self.row.provider)
 		try:
-			state: ItemData = self._call(lambda token: connector.item(token, self.row.item_id))
+			state = access.read_item(self.key)
 		except NotFound:
 			items.mark_deleted(self.row.name)
 			return None
 		items.apply_state(self.row.name, state)
 		frappe.db.commit()
-		if state.status not in (ItemStatus.WAITING, ItemStatus.UNSUPPORTED):
+		if access.worth_reading(self.key, state):
 			self._read_accounts(connector, state)
 		return state
 
@@ -150,7 +154,7 @@ class ItemSync:
 		return True
 
 	def _call(self, call: Callable[[Token], Any]) -> Any:
-		return tokens.with_token(self.row.end_user, call)
+		return access.with_token(self.key, call)
 
 	def _note(self, **values: Any) -> None:
 		frappe.db.set_value(ITEM, self.row.name, values, update_modified=False)

@@ -11,7 +11,7 @@ import frappe
 from frappe import _
 
 from bank_api.gateway import connect
-from bank_api.gateway.api import log_defect, roll_back
+from bank_api.gateway.api import log_defect, own_presence, roll_back
 
 no_cache = 1
 sitemap = 0
@@ -51,7 +51,7 @@ def get_context(context: frappe._dict) -> None:
 
 def _finish() -> connect.Outcome:
 	try:
-		return connect.finish(frappe.request.args)
+		return connect.finish(frappe.request.args, own_presence())
 	except Exception:
 		# The end user can do nothing about it, and the scheduler settles what is left open.
 		roll_back()

@@ -151,7 +151,13 @@ def test_the_workspace_opens_on_what_needs_a_human(screen: Any, item: str):
 	cards = screen.page.locator(".number-widget-box:visible")
 	screen.page.wait_for_function("() => document.querySelectorAll('.number-widget-box .number').length >= 4")
 	titles = [title.lower() for title in cards.locator(".widget-title").all_inner_texts()]
-	assert titles == ["items to reconnect", "stale feeds", "consents about to expire", "dead letters"]
+	assert titles == [
+		"items to reconnect",
+		"stale feeds",
+		"consents about to expire",
+		"dead letters",
+		"certificates about to expire",
+	]
 	assert cards.nth(0).locator(".number").inner_text().strip() == "1"
 	screen.page.locator(".dashboard-widget-box:visible svg.frappe-chart").nth(1).wait_for()
 	bars = screen.page.locator(".dashboard-widget-box:visible").first.locator(

@@ -193,3 +193,31 @@ def _when_synced(api: Any, item_id: int) -> dict[str, Any]:
 		time.sleep(0.3)
 	assert answer.status == 200, answer.text
 	return answer.json()["message"]
+
+
+@pytest.fixture
+def consents(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+	"""A provider of consents of its own (`fake_consents`); `sandbox` of this world is its `FakeBank`."""
+	import fake_consents
+
+	from bank_api.connectors import registry
+	from bank_api.gateway import providers
+
+	path = str(tmp_path / "bank.sqlite")
+	monkeypatch.setenv(fake_consents.ENVIRONMENT, path)
+	monkeypatch.setitem(registry.CONNECTORS, "berlin_group", fake_consents.FakeConnector)
+	providers._connectors.clear()
+	name = f"Migdal {uuid.uuid4().hex[:8]}"
+	db.get_doc(
+		{
+			"doctype": "Bank API Provider",
+			"provider_name": name,
+			"connector": "berlin_group",
+			"api_base_url": "https://fake.example",
+		}
+	).insert()
+	db.db.sql("update `tabBank API Provider` set enabled = 0 where name != %s", name)
+	db.db.set_single_value("Bank API Settings", "public_url", PUBLIC_URL)
+	db.db.commit()
+	yield World(db, fake_consents.FakeBank(path), name)
+	providers._connectors.clear()

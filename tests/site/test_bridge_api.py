@@ -339,6 +339,8 @@ class TestDefects:
 			"AuthenticationExpired": 502,
 			"ConfigurationError": 503,
 			"ConsentRequired": 409,
+			"RefreshRefused": 409,
+			"TokenRefused": 409,
 			"NotFound": 404,
 			"AlreadyExists": 502,
 			"InvalidRequest": 417,

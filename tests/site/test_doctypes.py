@@ -10,9 +10,11 @@ from bank_api.gateway.ids import first_name, row_name
 
 UNIQUE = {
 	"Bank API Provider": [("provider_name",)],
+	"Bank API Certificate": [("title",)],
 	"Bank API Client": [("site",)],
 	"Bank API End User": [("client", "provider", "user"), ("external_user_id",)],
 	"Bank API Connect Request": [("state_hash",)],
+	"Bank API Consent": [("provider", "provider_consent_id")],
 	"Bank API Item": [("provider", "item_id")],
 	"Bank API Account": [("provider", "provider_account_id")],
 	"Bank API Transaction": [("account", "identity")],
@@ -20,6 +22,7 @@ UNIQUE = {
 	"Bank API Webhook Delivery": [("event_id",)],
 }
 INDEXED = {
+	"Bank API Consent": [("state", "renew_after"), ("end_user",), ("item",), ("request",)],
 	"Bank API Item": [("next_try_at",), ("client",), ("end_user",)],
 	"Bank API Account": [("end_user",), ("item",)],
 	"Bank API Transaction": [("account", "change_stamp"), ("account", "date")],
@@ -30,7 +33,9 @@ INDEXED = {
 SECRETS = {
 	"Bank API Provider": {"client_secret", "webhook_secret", "previous_webhook_secret"},
 	"Bank API Client": {"webhook_secret", "previous_webhook_secret"},
+	"Bank API Consent": {"access_token", "refresh_token", "code_verifier", "authorisation_code"},
 	"Bank API End User": {"access_token"},
+	"Bank API Certificate": {"private_key"},
 }
 
 
@@ -368,7 +373,7 @@ def test_a_manager_reads_all_and_writes_the_set_up_only(db):
 	user.append("roles", {"role": "Bank API Manager"})
 	user.insert(ignore_permissions=True)
 	db.set_user(user.name)
-	writable = {"Bank API Provider", "Bank API Client", "Bank API Settings"}
+	writable = {"Bank API Provider", "Bank API Certificate", "Bank API Client", "Bank API Settings"}
 	for doctype in our_doctypes(db):
 		assert db.has_permission(doctype, "read")
 		assert db.has_permission(doctype, "write") == (doctype in writable)

@@ -13,7 +13,7 @@ from bank_api.connectors.errors import (
 	ProviderUnavailable,
 	RateLimited,
 )
-from bank_api.connectors.model import ItemData, ItemStatus, Secret, Token, UserAction
+from bank_api.connectors.model import ItemData, ItemStatus, Secret, Token, TokenHolder, UserAction
 from bank_api.gateway import events, providers, sync, wake
 from bank_api.gateway.clock import site_now, utc_now
 from bank_api.gateway.errors import UnknownObject
@@ -24,6 +24,8 @@ EVENT, ITEM, USER = "Bank API Webhook Event", "Bank API Item", "Bank API End Use
 
 class Bridge:
 	"""A provider whose items and users the test sets; it reads webhooks as the real connector does."""
+
+	token_holder = TokenHolder.END_USER
 
 	def __init__(self):
 		self.items: dict[str, ItemData | Exception] = {}

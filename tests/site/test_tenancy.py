@@ -2,6 +2,7 @@
 
 import json
 from inspect import signature
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -199,3 +200,139 @@ def test_the_desk_is_closed(stack, two_clients, path):
 	answers = [caller.call("GET", path.format(site)) for site in (theirs.site, UNKNOWN["site"])]
 	assert [answer.status for answer in answers] == [403, 403]
 	assert answers[0].text == answers[1].text
+
+
+# --- bank_api.migdal: the same, with a consent of each client written straight into the database
+
+MIGDAL_METHODS = {
+	"get_migdal_consent_link": ("item_id",),
+	"post_consent_authorisation": ("consent",),
+	"get_migdal_item_id": ("request",),
+	"get_migdal_consent_status": ("consent",),
+	"get_migdal_consent_details": ("consent",),
+	"get_consent_authorisations": ("consent",),
+	"delete_migdal_consent": ("consent",),
+	"post_token_renewal": ("consent",),
+	"post_item_refresh": ("item_id",),
+	"get_loans": ("item_id",),
+	"get_single_loan": ("account_id",),
+	"get_loan_balances": ("account_id",),
+	"get_loan_transactions": ("account_id",),
+	"get_bank_accounts": ("item_id",),
+	"get_card_accounts": ("item_id",),
+	"get_bank_transactions_by_account": ("account_id",),
+	"get_bank_transactions": ("item_id",),
+}
+MIGDAL_UNKNOWN = {
+	"consent": "00000000-0000-4000-8000-000000000000",
+	"item_id": "00000000-0000-4000-8000-000000000000",
+	"account_id": "no-such-loan",
+	"stable_id": UNKNOWN["stable_id"],
+	"request": UNKNOWN["request"],
+	"user": UNKNOWN["user"],
+	"site": UNKNOWN["site"],
+	"provider": "Migdal of Nobody",
+	"cursor": UNKNOWN["cursor"],
+}
+MIGDAL_SEED = Path(__file__).with_name("seed_consents.py")
+
+
+@pytest.fixture(scope="module")
+def two_consents(stack, two_clients, tmp_path_factory):
+	"""For each of the two clients: the identifiers of a consent with a synced loan, a provider of its own."""
+	sites = [client.site for client in two_clients]
+	log = tmp_path_factory.mktemp("seed") / "seeded.json"
+	stack.bench.run(str(MIGDAL_SEED), stack.site, str(log), *sites)
+	return json.loads(log.read_text())
+
+
+def migdal_cases():
+	from bank_api import migdal
+
+	for method in MIGDAL_METHODS:
+		taken = set(signature(getattr(migdal, method)).parameters)
+		for identifier in (
+			"consent",
+			"item_id",
+			"account_id",
+			"request",
+			"user",
+			"site",
+			"provider",
+			"cursor",
+		):
+			if identifier in taken and not (identifier == "user" and method == "get_migdal_consent_link"):
+				yield method, identifier
+
+
+def call_migdal(stack, client, method, arguments, verb="POST"):
+	caller = Caller(stack.url, client.api.caller.headers)
+	path = f"/api/method/bank_api.migdal.{method}"
+	if verb == "GET":
+		return caller.call("GET", f"{path}?{urlencode(arguments)}")
+	return caller.call("POST", path, arguments)
+
+
+def test_every_method_of_migdal_is_covered():
+	from bank_api import migdal
+
+	public = {name for name, value in vars(migdal).items() if name.startswith(("get_", "post_", "delete_"))}
+	assert public == set(MIGDAL_METHODS)
+
+
+@pytest.mark.parametrize("verb", ["POST", "GET"])
+@pytest.mark.parametrize("method, identifier", migdal_cases())
+def test_a_foreign_consent_is_unknown(stack, two_clients, two_consents, method, identifier, verb):
+	ours, theirs = two_consents
+	own = {name: ours[name] for name in MIGDAL_METHODS[method]}
+	answers = [
+		call_migdal(stack, two_clients[0], method, own | {identifier: values[identifier]}, verb)
+		for values in (theirs, MIGDAL_UNKNOWN)
+	]
+	assert seen(answers[0]) == seen(answers[1])
+	assert answers[0].status in (404, 417)
+	assert json.loads(answers[0].text)["exc_type"] in ("UnknownObject", "BadArgument")
+	assert str(theirs[identifier]) not in answers[0].text
+
+
+@pytest.mark.parametrize(
+	"method", [name for name, needed in MIGDAL_METHODS.items() if "account_id" in needed]
+)
+def test_a_foreign_loans_stable_id_is_unknown(stack, two_clients, two_consents, method):
+	answers = [
+		call_migdal(stack, two_clients[0], method, {"account_id": values["stable_id"]})
+		for values in (two_consents[1], MIGDAL_UNKNOWN)
+	]
+	assert seen(answers[0]) == seen(answers[1])
+	assert answers[0].status == 404
+
+
+def test_a_consents_owner_reads_it(stack, two_clients, two_consents):
+	"""The comparison above would hold if nobody could read anything."""
+	for client, own in zip(two_clients, two_consents, strict=True):
+		details = call_migdal(stack, client, "get_migdal_consent_details", {"consent": own["consent"]})
+		assert json.loads(details.text)["message"]["consentId"] == own["consent"]
+		loan = call_migdal(stack, client, "get_single_loan", {"account_id": own["account_id"]})
+		assert json.loads(loan.text)["message"]["resourceId"] == own["account_id"]
+
+
+@pytest.mark.parametrize("door", NAMED_DOORS)
+def test_the_frameworks_own_doors_to_a_consent(stack, two_clients, two_consents, door):
+	caller = Caller(stack.url, two_clients[0].api.caller.headers)
+	for verb in ("GET", "POST"):
+		answers = [
+			caller.call(
+				verb,
+				door.format(doctype="Bank%20API%20Consent", name=name),
+				{} if verb == "POST" else None,
+			)
+			for name in (two_consents[1]["row"], UNKNOWN["stable_id"])
+		]
+		assert seen(answers[0]) == seen(answers[1])
+		assert answers[0].status >= 400
+
+
+def test_afterwards_both_consents_stand(stack, two_clients, two_consents):
+	for client, own in zip(two_clients, two_consents, strict=True):
+		answer = call_migdal(stack, client, "get_migdal_item_id", {"request": own["request"]})
+		assert json.loads(answer.text)["message"]["status"] == "Completed"

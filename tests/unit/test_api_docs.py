@@ -21,9 +21,9 @@ SECTIONS = {
 }
 
 
-def methods() -> dict[str, list[str]]:
-	"""The public methods of bank_api.bridge and their arguments."""
-	tree = ast.parse((REPO / "bank_api" / "bridge.py").read_text())
+def methods(module: str = "bridge") -> dict[str, list[str]]:
+	"""The public methods of a module and their arguments."""
+	tree = ast.parse((REPO / "bank_api" / f"{module}.py").read_text())
 	return {
 		node.name: [argument.arg for argument in node.args.args]
 		for node in tree.body
@@ -46,6 +46,15 @@ def test_every_argument_is_described(method: str) -> None:
 	assert [argument for argument in methods()[method] if f"`{argument}`" not in section] == []
 
 
+@pytest.mark.parametrize("method", methods("migdal"))
+def test_every_method_of_migdal_is_in_its_table(method: str) -> None:
+	part = TEXT.partition("## Migdal and other")[2].partition("## Errors")[0]
+	(row,) = [line for line in part.splitlines() if line.startswith(f"| `{method}` |")]
+	if "see below" in row.split("|")[2]:
+		row = part.partition(f"#### {method}\n")[2].partition("####")[0]
+	assert [argument for argument in methods("migdal")[method] if f"`{argument}`" not in row] == []
+
+
 def test_every_error_is_listed_with_its_status() -> None:
 	tree = ast.parse((REPO / "bank_api" / "gateway" / "errors.py").read_text())
 	for node in tree.body:
@@ -62,7 +71,7 @@ def test_every_error_is_listed_with_its_status() -> None:
 
 def test_every_event_is_listed() -> None:
 	sources = "".join(path.read_text() for path in (REPO / "bank_api" / "gateway").glob("*.py"))
-	found = set(re.findall(r'"((?:connect|item|accounts|transactions|consent|endpoint)\.[a-z]+)"', sources))
+	found = set(re.findall(r'"((?:connect|item|accounts|transactions|consent|endpoint)\.[a-z_]+)"', sources))
 	assert found >= {"connect.completed", "transactions.updated", "endpoint.test"}
 	assert [event for event in found if f"`{event}`" not in TEXT] == []
 

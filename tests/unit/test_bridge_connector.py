@@ -85,7 +85,7 @@ def mistake(code, **more):
 
 
 def test_the_registry_knows_bridge_and_says_so_of_others():
-	assert set(CONNECTORS) == {"bridge"}
+	assert "bridge" in CONNECTORS
 	with pytest.raises(errors.ConfigurationError):
 		connector_for(config(connector="nobody"))
 

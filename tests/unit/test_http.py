@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_server import ScriptedServer, answer, drip, raw, reset, silence
 
-from bank_api.connectors import errors
+from bank_api.connectors import errors, tls_alert
 from bank_api.connectors.http import Answer, Call, Http, error_for
 from bank_api.connectors.rate_ledger import patience
 
@@ -547,3 +547,120 @@ def test_what_is_private_stays_out_of_reprs():
 	shown = repr(call) + repr(Answer(200, {"Set-Cookie": "sec-456"}, b"Marie iban=1", "r-1"))
 	assert "r-1" in shown
 	assert not [word for word in ("sec-456", "Marie", "iban=1") if word in shown]
+
+
+# What PSD2 providers need
+
+
+def test_a_call_is_signed_over_what_goes_out_anew_for_each_attempt():
+	seen = []
+
+	def sign(headers, body):
+		seen.append((headers["X-Request-Id"], body))
+		return {"Signature": f"over {headers['X-Request-Id']}"}
+
+	with ScriptedServer(answer("", 503), answer()) as server:
+		http_to(server, uuid_ids=True).send(Call("GET", "/", "/", sign=sign))
+		http_to(server, uuid_ids=True).send(
+			Call("POST", "/", "/", body="a=ä", content_type="text/x", sign=sign)
+		)
+	assert [request.headers["signature"] for request in server.requests] == [f"over {i}" for i, _ in seen]
+	assert [request.headers["x-request-id"] for request in server.requests] == [i for i, _ in seen]
+	assert seen[0][0] != seen[1][0]
+	assert (seen[0][1], seen[2][1]) == (b"", "a=ä".encode())
+	assert server.requests[2].body == "a=ä".encode()
+	assert server.requests[2].headers["content-type"] == "text/x"
+
+
+def test_a_repeated_change_keeps_its_id():
+	with ScriptedServer(answer("", 503), answer()) as server:
+		http_to(server, uuid_ids=True).send(Call("DELETE", "/", "/"))
+	assert len({request.headers["x-request-id"] for request in server.requests}) == 1
+
+
+def test_a_hook_that_cannot_sign_says_why():
+	def sign(headers, body):
+		raise errors.ConfigurationError("no key")
+
+	with ScriptedServer(answer()) as server, pytest.raises(errors.ConfigurationError, match="no key"):
+		http_to(server).send(Call("GET", "/", "/", sign=sign))
+	assert server.requests == []
+
+
+@pytest.mark.parametrize(
+	("alert", "code"),
+	[
+		("TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLS_CERTIFICATE_REQUIRED"),
+		("SSLV3_ALERT_CERTIFICATE_EXPIRED", "TLS_CERTIFICATE_EXPIRED"),
+		("SSLV3_ALERT_CERTIFICATE_REVOKED", "TLS_CERTIFICATE_REVOKED"),
+		("TLSV1_ALERT_UNKNOWN_CA", "TLS_CERTIFICATE_UNKNOWN_CA"),
+		("SSLV3_ALERT_BAD_CERTIFICATE", "TLS_CERTIFICATE_REFUSED"),
+		("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLS_CERTIFICATE_REFUSED"),
+		("CERTIFICATE_VERIFY_FAILED", None),
+		("TLSV1_ALERT_INTERNAL_ERROR", None),
+	],
+)
+def test_an_alert_says_what_is_wrong_with_our_certificate(alert, code):
+	inner = ssl.SSLError(1, "text")
+	inner.reason = alert
+	try:
+		try:
+			raise inner
+		except ssl.SSLError:
+			raise OSError("wrapped")
+	except OSError as error:
+		got = tls_alert.refusal(error)
+	assert (got.code if got else None) == code
+
+
+def test_an_error_that_refers_to_itself_ends():
+	error = OSError("loop")
+	error.__context__ = ValueError(error)
+	assert tls_alert.reason(error) == ""
+
+
+def test_a_demand_for_a_certificate_that_is_not_met_is_told(authority, context):
+	context.verify_mode = ssl.CERT_REQUIRED
+	authority.configure_trust(context)
+	with TLSServer(context, answer()) as server:
+
+		def without_one():
+			ours = ssl.create_default_context()
+			authority.configure_trust(ours)
+			return ours
+
+		with pytest.raises(errors.ProviderError) as caught:
+			http_to(server, client_tls=without_one, max_attempts=1).send(GET)
+	if isinstance(caught.value, errors.ConfigurationError):
+		assert caught.value.provider_code == "TLS_CERTIFICATE_REQUIRED"
+	else:
+		# The alert may be lost when the server closes first.
+		assert isinstance(caught.value, errors.ProviderUnavailable)
+	assert server.requests == []
+
+
+def by_address(server) -> None:
+	server.url = server.url.replace("localhost", "127.0.0.1")
+
+
+@pytest.mark.parametrize("own_context", [False, True])
+@pytest.mark.parametrize(
+	("name", "trusted"), [("127.0.0.1", True), ("localhost", False), ("127.0.0.2", False)]
+)
+def test_a_server_known_by_its_address_is_checked_by_its_address(authority, name, trusted, own_context):
+	def trusting():
+		ours = ssl.create_default_context()
+		authority.configure_trust(ours)
+		return ours
+
+	context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+	authority.issue_cert(name).configure_cert(context)
+	options = {"client_tls": trusting} if own_context else {"ca_bundle": authority.cert_pem.bytes().decode()}
+	with TLSServer(context, answer()) as server:
+		by_address(server)
+		if trusted:
+			assert http_to(server, **options).send(GET).status == 200
+		else:
+			with pytest.raises(errors.ProviderUnavailable):
+				http_to(server, max_attempts=1, **options).send(GET)
+	assert len(server.requests) == (1 if trusted else 0)

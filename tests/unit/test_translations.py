@@ -17,19 +17,32 @@ PLACEHOLDER = re.compile(r"\{[a-z_0-9]*\}")
 PRODUCT_NAMES = {"Bank API"}
 JS_CALL = re.compile(r"""\b__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`$]*`)""")
 JINJA_CALL = re.compile(r"""\b_\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
-UNTRANSLATED_OPTIONS = re.compile(r"[\d.-]+|bridge|JSON")
+UNTRANSLATED_OPTIONS = re.compile(
+	r"[\d.-]+|bridge|JSON|RSA \d+|P-256|[a-z]+_[a-z]+|(rsa|ecdsa)-sha\d+|SHA-\d+|PSU-[A-Za-z-]+|rfc\d+|openssl|raw"
+)
 SHOWN_KEYS = ("label", "description", "title", "chart_name", "card_name", "shortcut_name", "number_card_name")
 
 
 def python_sentences(path: Path) -> Iterator[str]:
 	"""First arguments of `_()` and `frappe._()`, and the sentences of connector errors, which are shown too."""
 	for node in ast.walk(ast.parse(path.read_text())):
+		if isinstance(node, ast.Tuple):
+			yield from table_sentences(node)
 		if not isinstance(node, ast.Call) or not node.args:
 			continue
 		name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 		first = node.args[0]
 		if name in TRANSLATING_CALLS and isinstance(first, ast.Constant) and isinstance(first.value, str):
 			yield first.value
+
+
+def table_sentences(row: ast.Tuple) -> Iterator[str]:
+	"""A row such as `(InvalidRequest, "A sentence.")` of a connector's table of refusals."""
+	if len(row.elts) != 2 or getattr(row.elts[0], "id", "") not in TRANSLATING_CALLS:
+		return
+	second = row.elts[1]
+	if isinstance(second, ast.Constant) and isinstance(second.value, str):
+		yield second.value
 
 
 def script_sentences(path: Path) -> Iterator[str]:

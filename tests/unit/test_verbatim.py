@@ -264,3 +264,22 @@ def test_reading_is_fast_enough_for_millions_of_rows():
 		verbatim.read_list(text)
 	# Measured: about 300,000 a second. The bar leaves room for a busy machine.
 	assert 10_000 / (time.process_time() - started) > 30_000
+
+
+def test_members_and_elements_are_the_text_as_received():
+	text = ' { "a" : [ {"x": 1.10} , {"y":2}] , "b":{ } } '
+	assert verbatim.members(text) == {"a": '[ {"x": 1.10} , {"y":2}]', "b": "{ }"}
+	assert verbatim.members("{}") == {}
+	assert [raw for _, raw in verbatim.elements(verbatim.members(text)["a"])] == ['{"x": 1.10}', '{"y":2}']
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", "{", '{"a"}', '{"a":1}x', '{"a":1,}'])
+def test_what_is_no_object_has_no_members(text):
+	with pytest.raises(MalformedResponse):
+		verbatim.members(text)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "[{}", "[{}]x", "[[]]"])
+def test_what_is_no_list_of_objects_has_no_elements(text):
+	with pytest.raises(MalformedResponse):
+		verbatim.elements(text)

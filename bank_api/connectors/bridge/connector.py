@@ -30,6 +30,7 @@ from bank_api.connectors.model import (
 	ProviderConfig,
 	Secret,
 	Token,
+	TokenHolder,
 	TransactionPage,
 )
 from bank_api.connectors.rate_ledger import RateLedger
@@ -60,6 +61,10 @@ _OUTLINE = frozenset(
 
 class BridgeConnector:
 	"""Both versions of Bridge; the provider record chooses one. Thread-safe."""
+
+	token_holder = TokenHolder.END_USER
+	# The feed is asked by the instant of a row's last change, and tells of deleted rows itself.
+	reads_by_date = False
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config
@@ -263,6 +268,11 @@ class BridgeConnector:
 		if len(texts) == 1:
 			return texts[0]
 		return f'{{"resources":[{",".join(text for _, text in rows)}],"pagination":{{"next_uri":null}}}}'
+
+	@sealed
+	def check(self) -> None:
+		"""See `Connector.check`."""
+		self.categories()
 
 	# Webhooks (bridge.md, 7)
 

@@ -17,6 +17,7 @@ class BankAPIConnectRequest(Document):
 		base_url: DF.Data | None
 		client: DF.Link | None
 		completed_at: DF.Datetime | None
+		consent: DF.Link | None
 		end_user: DF.Link | None
 		expires_at: DF.Datetime | None
 		item: DF.Link | None

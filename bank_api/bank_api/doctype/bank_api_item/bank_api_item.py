@@ -2,7 +2,7 @@ import frappe
 from frappe.model.document import Document
 
 from bank_api.bank_api.rules import button
-from bank_api.gateway import connect, items, sync
+from bank_api.gateway import connect, item_calls, sync
 from bank_api.gateway.ids import row_name
 
 
@@ -67,7 +67,7 @@ class BankAPIItem(Document):
 	@button
 	def revoke(self) -> None:
 		"""Withdraw the access to this bank at the provider; data held here is marked as deleted."""
-		items.delete(self.name)
+		item_calls.delete(self.name)
 
 
 def on_doctype_update():

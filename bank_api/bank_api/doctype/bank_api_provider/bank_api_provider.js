@@ -1,4 +1,18 @@
+const BASE_URLS = {
+	bridge: "https://api.bridgeapi.io",
+	berlin_group: "https://api.openhub-sbx.migdal.co.il",
+};
+
 frappe.ui.form.on("Bank API Provider", {
+	connector(frm) {
+		const untouched = !frm.doc.api_base_url || Object.values(BASE_URLS).includes(frm.doc.api_base_url);
+		if (untouched) frm.set_value("api_base_url", BASE_URLS[frm.doc.connector]);
+	},
+	setup(frm) {
+		for (const [fieldname, usage] of [["transport_certificate", "Transport"], ["signing_certificate", "Signing"]]) {
+			frm.set_query(fieldname, () => ({ filters: { usage, environment: frm.doc.environment, status: "Active" } }));
+		}
+	},
 	refresh(frm) {
 		if (frm.is_new() || !frm.perm[0].write) return;
 		frm.add_custom_button(__("Test Connection"), () => test_connection(frm));

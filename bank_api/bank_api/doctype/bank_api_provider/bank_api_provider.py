@@ -8,8 +8,9 @@ from frappe.model.document import Document
 from frappe.utils.password import get_decrypted_password
 
 from bank_api.bank_api.rules import button, check_origin
-from bank_api.gateway import providers, reference
+from bank_api.gateway import certificates, providers, reference
 from bank_api.gateway.clock import site_now
+from bank_api.gateway.errors import BadArgument
 
 ROTATION_HOURS = 24
 RANGES = {
@@ -22,7 +23,10 @@ RANGES = {
 	"stale_after_hours": (1, 8760),
 	"consent_days": (1, 3650),
 	"webhook_tolerance_hours": (1, 720),
+	"sync_overlap_days": (0, 90),
 }
+# What a connector cannot do without.
+REQUIRED = {"bridge": ("api_version", "client_id", "client_secret")}
 
 
 class BankAPIProvider(Document):
@@ -34,20 +38,34 @@ class BankAPIProvider(Document):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		account_path: DF.Data | None
 		account_types: DF.Literal["payment", "all"]
 		api_base_url: DF.Data
 		api_version: DF.Literal["2025-01-15", "2021-06-01"]
 		app_calls_per_5_minutes: DF.Int
+		authorize_url: DF.SmallText | None
+		booking_status: DF.Literal["both", "booked", "all"]
 		ca_bundle: DF.SmallText | None
-		client_id: DF.Data
-		client_secret: DF.Password
+		card_account_path: DF.Data | None
+		client_id: DF.Data | None
+		client_secret: DF.Password | None
+		companies: DF.Code | None
+		company_header: DF.Literal["both", "PSU-Corporate-ID", "PSU-ID-Type", "none"]
 		connect_timeout: DF.Int
-		connector: DF.Literal["bridge"]
+		connector: DF.Literal["bridge", "berlin_group"]
 		consent_days: DF.Int
+		consent_path: DF.Data | None
 		country_code: DF.Data | None
+		digest_algorithm: DF.Literal["SHA-256", "SHA-512"]
 		enabled: DF.Check
 		environment: DF.Literal["Sandbox", "Production"]
+		frequency_per_day: DF.Int
+		further_settings: DF.SmallText | None
+		history_days: DF.Int
+		key_id_style: DF.Literal["percent_spaces", "raw", "percent_all", "rfc2253", "rfc1779", "openssl"]
+		loan_path: DF.Data | None
 		max_response_mb: DF.Int
+		metadata_url: DF.SmallText | None
 		page_size: DF.Int
 		payload_retention_days: DF.Int
 		payloads_dropped_to: DF.Data | None
@@ -55,10 +73,19 @@ class BankAPIProvider(Document):
 		previous_webhook_secret_until: DF.Datetime | None
 		provider_name: DF.Data
 		read_timeout: DF.Int
+		resources: DF.Data | None
+		scope: DF.Data | None
+		signature_algorithm: DF.Literal["rsa-sha256", "rsa-sha512", "ecdsa-sha256"]
+		signed_headers: DF.SmallText | None
+		signed_headers_reads: DF.SmallText | None
+		signing_certificate: DF.Link | None
 		stale_after_hours: DF.Int
 		sync_interval_minutes: DF.Int
+		sync_overlap_days: DF.Int
 		sync_overlap_minutes: DF.Int
 		token_calls_per_minute: DF.Int
+		token_url: DF.SmallText | None
+		transport_certificate: DF.Link | None
 		user_calls_per_minute: DF.Int
 		webhook_address: DF.Data | None
 		webhook_secret: DF.Password | None
@@ -75,14 +102,22 @@ class BankAPIProvider(Document):
 
 	def validate(self):
 		self.api_base_url = check_origin(self.api_base_url or "", _("API Base URL"), loopback_http=True)
+		self._check_required()
 		self._check_country()
 		self._check_ranges()
 		self._check_certificates()
+		self._check_own_certificates()
 		self._keep_previous_secret()
 
 	def on_update(self):
 		"""What is kept of the provider's answers may be another version's or another application's."""
 		reference.forget(self.name)
+
+	def _check_required(self):
+		for fieldname in REQUIRED.get(self.connector, ()):
+			if not self.get(fieldname):
+				label = _(self.meta.get_label(fieldname))
+				frappe.throw(_("{0} is missing.").format(label), frappe.MandatoryError)
 
 	def _check_country(self):
 		self.country_code = (self.country_code or "").strip().upper()
@@ -99,6 +134,16 @@ class BankAPIProvider(Document):
 		text = (self.ca_bundle or "").strip()
 		if text and ("-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY" in text):
 			frappe.throw(_("Enter certificates in PEM form, without a private key."))
+
+	def _check_own_certificates(self):
+		"""Only what is newly chosen is judged: a provider whose certificate has ended can still be changed."""
+		moved = self.has_value_changed("environment")
+		for usage, fieldname in certificates.PROVIDER_FIELD.items():
+			if self.get(fieldname) and (moved or self.has_value_changed(fieldname)):
+				try:
+					certificates.require_usable(self.get(fieldname), usage, self.environment)
+				except BadArgument as error:
+					frappe.throw(error.message)
 
 	def _keep_previous_secret(self):
 		"""A new webhook secret does not invalidate the one before it at once (DESIGN, two for rotation)."""

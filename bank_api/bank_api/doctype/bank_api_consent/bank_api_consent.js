@@ -1,0 +1,31 @@
+const COLORS = {
+	Created: "gray",
+	Waiting: "blue",
+	Active: "green",
+	Suspended: "orange",
+	"Needs Authorisation": "red",
+	Ended: "gray",
+};
+
+frappe.ui.form.on("Bank API Consent", {
+	refresh(frm) {
+		frm.page.set_indicator(__(frm.doc.state), COLORS[frm.doc.state] || "gray");
+		if (frm.doc.state === "Needs Authorisation") {
+			frm.set_intro(__("The end user has to give a new consent: open the bank item for the link."), "red");
+		}
+		if (frm.doc.state === "Ended" || !frm.doc.provider_consent_id) return;
+		frm.add_custom_button(__("Check at the Provider"), () => press(frm, "check"));
+		if (frm.doc.state === "Active") frm.add_custom_button(__("Renew Token"), () => press(frm, "renew_token"));
+		frm.add_custom_button(__("Revoke"), () => revoke(frm));
+	},
+});
+
+function press(frm, method) {
+	press_button(frm, method).then(() => frm.reload_doc());
+}
+
+function revoke(frm) {
+	frappe.confirm(__("The access to this bank is withdrawn at the provider. To undo it, the end user has to connect the bank again. Go on?"), () => {
+		press(frm, "revoke");
+	});
+}

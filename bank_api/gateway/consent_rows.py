@@ -1,0 +1,267 @@
+"""Consents in the database: how one stands, what that means for its item, and what the client is told.
+
+No HTTP. The caller commits. Locks are taken in the order item, consent, client.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import frappe
+from frappe.utils.password import get_decrypted_password, set_encrypted_password
+
+from bank_api.connectors.model import ConsentData, ConsentStanding, ItemStatus, Secret, UserAction
+from bank_api.gateway import audit, relay
+from bank_api.gateway.clock import site_now
+from bank_api.gateway.plain import shown
+
+DOCTYPE = "Bank API Consent"
+ITEM = "Bank API Item"
+REQUEST = "Bank API Connect Request"
+
+CREATED, WAITING, ACTIVE, SUSPENDED = "Created", "Waiting", "Active", "Suspended"
+NEEDS, ENDED = "Needs Authorisation", "Ended"
+LIVE = (ACTIVE, SUSPENDED, NEEDS)  # authorised once, and not over
+BANK_OFFERED, DETAILED = "Bank Offered", "Detailed"
+
+CHECK_EVERY = timedelta(hours=24)
+SECRETS = ("access_token", "refresh_token", "code_verifier", "authorisation_code")
+TOLD = -1  # the item's `expiry_notice` once the client knows of the end
+REPAIR_METHOD = "bank_api.migdal.get_migdal_consent_link"
+
+COLUMNS = [
+	"name",
+	"client",
+	"provider",
+	"end_user",
+	"item",
+	"replaces",
+	"request",
+	"provider_consent_id",
+	"metadata_url",
+	"kind",
+	"company",
+	"account_references",
+	"recurring",
+	"frequency_per_day",
+	"requested_valid_until",
+	"valid_until",
+	"provider_status",
+	"state",
+	"token_issued_at",
+	"token_expires_at",
+	"renew_after",
+	"renewing_since",
+	"renewal_failed_at",
+	"next_check_at",
+]
+
+
+def get(name: str, lock: bool = False) -> frappe._dict | None:
+	"""A consent's row.
+
+	Args:
+		name: name of the Bank API Consent.
+		lock: hold the row until the transaction ends.
+	"""
+	return frappe.db.get_value(DOCTYPE, name, COLUMNS, as_dict=True, for_update=lock)
+
+
+def of_item(provider: str, item_id: str) -> frappe._dict | None:
+	"""The consent behind an item: one consent is one item, under the same id of the provider."""
+	key = {"provider": provider, "provider_consent_id": item_id}
+	return frappe.db.get_value(DOCTYPE, key, COLUMNS, as_dict=True)
+
+
+def set_values(name: str, **values: Any) -> None:
+	"""Write columns of a consent; none of them is a secret."""
+	frappe.db.set_value(DOCTYPE, name, values)
+
+
+# --- secrets: encrypted in the framework's own table, never in a column
+
+
+def keep_secret(name: str, fieldname: str, secret: Secret) -> None:
+	"""Store a secret of a consent, encrypted."""
+	set_encrypted_password(DOCTYPE, name, secret.reveal(), fieldname)
+
+
+def secret(name: str, fieldname: str) -> Secret:
+	"""A secret of a consent; empty if there is none, or if it was encrypted with another key (a restored site)."""
+	try:
+		return Secret(get_decrypted_password(DOCTYPE, name, fieldname, raise_exception=False) or "")
+	except frappe.ValidationError:
+		frappe.clear_messages()
+		return Secret("")
+
+
+def forget_secrets(name: str, fieldnames: Iterable[str] = SECRETS) -> None:
+	"""Delete secrets of a consent that are used up or worth nothing any more."""
+	frappe.db.delete(
+		"__Auth", {"doctype": DOCTYPE, "name": name, "fieldname": ("in", list(fieldnames)), "encrypted": 1}
+	)
+
+
+# --- what it allows
+
+
+def references(row: frappe._dict) -> tuple[str, ...]:
+	"""The numbers of loans and accounts that a consent is about."""
+	return tuple((row.account_references or "").split("\n")) if row.account_references else ()
+
+
+def note_terms(row: frappe._dict, data: ConsentData) -> None:
+	"""Keep what the end user has really granted: a shorter time perhaps, or fewer loans."""
+	values: dict[str, Any] = {
+		"provider_status": shown(data.status)[:140],
+		"payload": data.payload,
+		"next_check_at": next_check(data.valid_until or last_day(row)),
+	}
+	if data.valid_until is not None:
+		values["valid_until"] = data.valid_until
+	if data.frequency_per_day is not None:
+		values["frequency_per_day"] = data.frequency_per_day
+	if data.recurring is not None:
+		values["recurring"] = int(data.recurring)
+	if data.standing is ConsentStanding.VALID:
+		values["account_references"] = shown("\n".join(data.references))
+	set_values(row.name, **values)
+
+
+# --- how it stands
+
+
+def note_standing(row: frappe._dict, data: ConsentData) -> None:
+	"""A consent that is suspended, or no longer; its end is written by `end`."""
+	if data.standing is ConsentStanding.SUSPENDED and row.state in (ACTIVE, NEEDS):
+		set_values(row.name, state=SUSPENDED)
+		_tell(row, "consent.suspended", provider_status=data.status)
+		audit.record("Consent Suspended", client=row.client, doctype=DOCTYPE, name=row.name)
+	elif data.standing is ConsentStanding.VALID and row.state == SUSPENDED:
+		set_values(row.name, state=ACTIVE if secret(row.name, "refresh_token") else NEEDS)
+		_tell(row, "consent.resumed", provider_status=data.status)
+		audit.record("Consent Resumed", client=row.client, doctype=DOCTYPE, name=row.name)
+
+
+def needs_authorisation(row: frappe._dict, reason: str) -> None:
+	"""The tokens are lost: say so on the consent and its item, and tell the client that the end user has to come.
+
+	Args:
+		row: the consent.
+		reason: why, in words for people.
+	"""
+	_flag_item(row.item)
+	current = get(row.name, lock=True)
+	if not current or current.state in (NEEDS, ENDED):
+		return
+	forget_secrets(row.name)
+	set_values(
+		row.name,
+		state=NEEDS,
+		last_error=reason,
+		renewing_since=None,
+		renew_after=None,
+		token_expires_at=None,
+	)
+	_tell(current, "consent.reauthorisation_needed", repair_method=REPAIR_METHOD)
+	audit.record("Consent Needs Authorisation", client=row.client, doctype=DOCTYPE, name=row.name)
+
+
+def end(name: str, reason: str | None = None) -> bool:
+	"""A consent is over: nothing of its secrets stays. Its client is told by what ends with it.
+
+	Args:
+		name: name of the Bank API Consent.
+		reason: why, in words for people.
+
+	Returns:
+		whether this changed anything.
+	"""
+	row = get(name, lock=True)
+	if not row or row.state == ENDED:
+		return False
+	forget_secrets(name)
+	set_values(
+		name,
+		state=ENDED,
+		ended_at=site_now(),
+		last_error=reason,
+		renewing_since=None,
+		renew_after=None,
+		token_expires_at=None,
+		refresh_expires_at=None,
+	)
+	audit.record(
+		"Consent Ended",
+		client=row.client,
+		doctype=DOCTYPE,
+		name=name,
+		details={"status": row.provider_status},
+	)
+	return True
+
+
+def end_of_item(provider: str, item_id: str) -> None:
+	"""An item is deleted: the consent behind it, if there is one, is over."""
+	row = of_item(provider, item_id)
+	if row:
+		end(row.name)
+
+
+def tell_end(row: frappe._dict, revoked: bool) -> None:
+	"""Tell the client that a consent was revoked, or has expired; called before its item is brought up to date."""
+	if revoked:
+		_tell(row, "consent.revoked")
+		return
+	if not row.item:
+		return
+	_flag_item(row.item)
+	if frappe.db.get_value(ITEM, row.item, "expiry_notice") == TOLD:
+		return  # the daily notices were faster
+	frappe.db.set_value(ITEM, row.item, "expiry_notice", TOLD, update_modified=False)
+	_tell(row, "consent.expired", days=0, expires_at=None, repair_method=REPAIR_METHOD)
+
+
+def _tell(row: frappe._dict, event: str, **data: Any) -> None:
+	from bank_api.gateway import items
+
+	if row.item:
+		told = {**items.event_data(row.item), "consent": row.provider_consent_id}
+		relay.emit(row.client, event, told | data, item=row.item)
+
+
+def _flag_item(item: str | None) -> None:
+	"""The end user has to act, whatever the provider says of the consent."""
+	if not item:
+		return
+	status = frappe.db.get_value(ITEM, item, "status", for_update=True)
+	if status and status != ItemStatus.DELETED.value:
+		frappe.db.set_value(
+			ITEM,
+			item,
+			{"status": ItemStatus.ACTION_REQUIRED.value, "user_action": UserAction.AUTHENTICATE.value},
+		)
+
+
+# --- when its token is renewed
+
+
+def renewal_time(issued: datetime, expires: datetime) -> datetime:
+	"""From when a token is renewed ahead: a tenth of its life before its end, or ten minutes if that is more; but
+	never before half of its life.
+	"""
+	life = expires - issued
+	return expires - min(max(life / 10, timedelta(minutes=10)), life / 2)
+
+
+def next_check(day: date | None) -> datetime:
+	"""When the scheduler looks at a consent again that nobody else has looked at: within a day, and when it ends."""
+	soon = site_now() + CHECK_EVERY
+	if day is None or day < site_now().date():
+		return soon
+	return min(soon, datetime.combine(day, time.max) + timedelta(minutes=5))
+
+
+def last_day(row: frappe._dict) -> date | None:
+	"""The last day of a consent as far as it is known."""
+	return row.valid_until or row.requested_valid_until
