@@ -1,13 +1,30 @@
-"""A provider and a client site as an admin would set them up in the desk, over HTTP."""
+"""Providers, certificates and a client site as an admin would set them up in the desk, over HTTP."""
 
+import base64
+import secrets
 from typing import Any
 
+from dev.errors import DevError
 from dev.stack import Stack
-from dev.web import Admin
+from dev.web import Admin, Caller
 
 WEBHOOK_SECRET = "sandbox_webhook_secret"
 CLIENT_ID = "sandbox_id_demo"
 CLIENT_SECRET = "sandbox_secret_demo"
+CERTIFICATE = "Bank API Certificate"
+UPLOAD = "/api/method/bank_api.bank_api.doctype.bank_api_certificate.bank_api_certificate.upload"
+HOLDER = {
+	"environment": "Sandbox",
+	"key_type": "RSA 2048",
+	"country": "IL",
+	"organization": "Example Money Ltd",
+	"organization_identifier": "PSDIL-CMA-516000001",
+	"authority_name": "Capital Market Authority",
+	"authority_id": "IL-CMA",
+}
+COMMON_NAMES = {"Transport": "tpp.example.com", "Signing": "Example Money Seal"}
+ALL_HISTORY_DAYS = 1095
+"""As far back as the sandbox's data goes, so that what is read can be compared with its ledger row by row."""
 
 
 class Setup:
@@ -37,6 +54,66 @@ class Setup:
 			"Bank API Provider", provider_name=name, api_version=api_version, **(defaults | values)
 		)
 
+	def certificate(self, usage: str) -> str:
+		"""A certificate of Migdal's test authority; see the three steps below."""
+		name = self.certificate_form(usage)
+		self.upload(name, self.issue(self.request(name), usage)["chain"])
+		return name
+
+	def certificate_form(self, usage: str) -> str:
+		"""Fill in the form of a certificate; its name."""
+		common_name = COMMON_NAMES[usage]
+		names = {"dns_names": common_name} if usage == "Transport" else {}
+		title = f"Migdal {usage} {secrets.token_hex(3)}"
+		values = {**HOLDER, **names, "usage": usage, "common_name": common_name, "title": title}
+		return self.admin.insert(CERTIFICATE, **values)["name"]
+
+	def request(self, certificate: str) -> str:
+		"""Make the key, which never leaves the site, and the request for the authority."""
+		return self.admin.press(CERTIFICATE, certificate, "make_request")
+
+	def issue(self, csr: str, usage: str) -> dict[str, Any]:
+		"""What the test authority makes of a request: `chain` and `serial`."""
+		return self._control("POST", "/migdal/issue", {"csr": csr, "usage": usage})
+
+	def upload(self, certificate: str, chain: str) -> None:
+		"""Upload what the authority has issued.
+
+		Raises:
+			DevError: it was not taken.
+		"""
+		body = {"certificate": certificate, "secret": base64.b64encode(chain.encode()).decode()}
+		answer = self.admin.caller.call("POST", UPLOAD, body)
+		if answer.status != 200 or not answer.json()["message"]["accepted"]:
+			raise DevError(f"the certificate is refused: {answer.status} {answer.text[:600]}")
+
+	def migdal(self, name: str, **values: Any) -> dict[str, Any]:
+		"""A Migdal provider that speaks to the sandbox.
+
+		Args:
+			name: of the provider.
+			values: further fields; certificates are made unless `transport_certificate` and `signing_certificate`
+				are among them.
+		"""
+		known = self._control("GET", "/migdal")
+		for usage in COMMON_NAMES:
+			fieldname = f"{usage.lower()}_certificate"
+			values[fieldname] = values.get(fieldname) or self.certificate(usage)
+		defaults = {
+			"connector": "berlin_group",
+			"environment": "Sandbox",
+			"api_base_url": known["url"],
+			"ca_bundle": known["ca"],
+			"history_days": ALL_HISTORY_DAYS,
+		}
+		return self.admin.insert("Bank API Provider", provider_name=name, **(defaults | values))
+
+	def _control(self, verb: str, path: str, body: Any = None) -> dict[str, Any]:
+		answer = Caller(self.sandbox).call(verb, f"/_control{path}", body)
+		if answer.status != 200:
+			raise DevError(f"the sandbox answered {answer.status}: {answer.text[:600]}")
+		return answer.json()
+
 	def client(self, site: str, base_url: str, webhook_url: str | None, *providers: str) -> dict[str, str]:
 		"""A client site; its key pair and webhook secret, which are shown this once."""
 		self.admin.insert(
@@ -51,12 +128,16 @@ class Setup:
 
 
 def main(stack: Stack) -> dict[str, Any]:
-	"""What `make serve` sets up: both versions of Bridge, and one client site with keys."""
+	"""What `make serve` sets up: both versions of Bridge, Migdal, and one client site with keys."""
 	stack.bench.set_site_config(stack.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1)
 	setup = Setup(stack.url, stack.sandbox_url)
 	names = [setup.provider(f"Bridge {version}", version)["name"] for version in ("2025-01-15", "2021-06-01")]
+	names.append(setup.migdal("Migdal")["name"])
 	keys = setup.client("shop.example.com", stack.url, None, *names)
 	return keys | {
 		"example": "bank_api.bridge.get_category",
-		"notes": [f"the key is that of the client shop.example.com, which may use {' and '.join(names)}"],
+		"notes": [
+			f"the key is that of the client shop.example.com, which may use {', '.join(names)}",
+			f"Migdal's API {stack.migdal_url}, its pages {stack.migdal_pages_url}: customer 999888777, code 123456",
+		],
 	}

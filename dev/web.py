@@ -107,12 +107,13 @@ class Admin:
 
 @dataclass
 class ClientSite:
-	"""A remote site with its key pair; `call` is one method of the gateway's API."""
+	"""A remote site with its key pair; `call` is one method of the gateway's API, of the `module` of a provider."""
 
 	url: str
 	api_key: str
 	api_secret: str
 	calls: int = 0
+	module: str = "bridge"
 
 	def __post_init__(self) -> None:
 		self.caller = Caller(self.url, {"Authorization": f"token {self.api_key}:{self.api_secret}"})
@@ -120,7 +121,7 @@ class ClientSite:
 	def answer(self, method: str, **arguments: Any) -> Answer:
 		"""Call a method and take its answer, whatever its status."""
 		self.calls += 1
-		return self.caller.call("POST", f"/api/method/bank_api.bridge.{method}", arguments)
+		return self.caller.call("POST", f"/api/method/bank_api.{self.module}.{method}", arguments)
 
 	def call(self, method: str, **arguments: Any) -> Any:
 		"""Call a method that has to succeed; its message.

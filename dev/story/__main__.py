@@ -3,7 +3,7 @@
 import sys
 
 from dev.errors import DevError
-from dev.story import bridge
+from dev.story import bridge, migdal
 from dev.story.telling import Telling
 
 
@@ -13,6 +13,7 @@ def main(gateway: str, sandbox: str) -> int:
 	try:
 		for api_version in bridge.VERSIONS:
 			bridge.play(telling, gateway, sandbox, api_version)
+		migdal.play(telling, gateway, sandbox)
 	except (DevError, AssertionError) as error:
 		telling.failed(str(error))
 		return 1
