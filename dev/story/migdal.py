@@ -202,7 +202,9 @@ class Story:
 			step.say(f"both tokens changed, the new one lasts until {after}")
 
 	def _same_loan(self, former: str, item_id: str) -> None:
-		with self.telling.step("the DA consent is in its place, the loan is the row that the client knows") as step:
+		with self.telling.step(
+			"the DA consent is in its place, the loan is the row that the client knows"
+		) as step:
 			self._event("item.deleted")
 			there = self.control.consent(former)["status"]
 			if there == "valid":
