@@ -75,18 +75,29 @@ class Installation:
 			)
 		return doc["name"]
 
+	def migdal(self, **values: Any) -> str:
+		"""A Migdal provider with certificates of its own."""
+		name = f"Migdal {next(_numbers)}-{uuid.uuid4().hex[:6]}"
+		return self.setup.migdal(name, **values)["name"]
+
 	def app_of(self, provider: str) -> str:
 		"""The application at the sandbox that a provider uses."""
 		return self.setup.admin.rows("Bank API Provider", {"name": provider}, ["client_id"])[0]["client_id"]
 
-	def client(self, *providers: str) -> Site:
-		"""A client site that may use these providers, with keys and a webhook endpoint that checks signatures."""
+	def client(self, *providers: str, module: str = "bridge") -> Site:
+		"""A client site that may use these providers, with keys and a webhook endpoint that checks signatures.
+
+		Args:
+			providers: names of them.
+			module: the public API that it calls.
+		"""
 		receiver = Receiver()
 		self.receivers.append(receiver)
 		site = f"{uuid.uuid4().hex[:10]}.example.com"
 		keys = self.setup.client(site, receiver.origin, receiver.url, *providers)
 		receiver.secret = keys["webhook_secret"]
-		return Site(site, ClientSite(self.stack.url, keys["api_key"], keys["api_secret"]), receiver)
+		api = ClientSite(self.stack.url, keys["api_key"], keys["api_secret"], module=module)
+		return Site(site, api, receiver)
 
 	def item(self, provider: str, item_id: Any) -> dict[str, Any]:
 		"""An item's row, as its form shows it."""
@@ -189,9 +200,10 @@ class Installation:
 		"""One turn of the app's scheduled functions, whatever the minute is."""
 
 		def work() -> None:
-			from bank_api.gateway import connect, events, relay, schedule
+			from bank_api.gateway import connect, consent_duties, events, relay, schedule
 
-			for function in (schedule.tick, connect.tick, events.tick, relay.tick):
+			modules = (schedule, connect, consent_duties, events, relay)
+			for function in [module.tick for module in modules]:
 				function()
 
 		self.inside(work)

@@ -9,6 +9,8 @@ from installation import Installation
 class TestBridge20210601(ProviderConformance):
 	"""Version 2021-06-01 (v2)."""
 
+	bank_type = BridgeBank
+
 	@pytest.fixture(scope="class")
 	def bank(self, _installation: Installation) -> BridgeBank:
 		return BridgeBank(_installation, "2021-06-01")
@@ -16,6 +18,8 @@ class TestBridge20210601(ProviderConformance):
 
 class TestBridge20250115(ProviderConformance):
 	"""Version 2025-01-15 (v3)."""
+
+	bank_type = BridgeBank
 
 	@pytest.fixture(scope="class")
 	def bank(self, _installation: Installation) -> BridgeBank:

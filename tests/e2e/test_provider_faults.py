@@ -1,39 +1,19 @@
 """Whatever the provider answers, stored rows stay, the item says in words what failed, and the next run completes."""
 
-from typing import Any
-
 import pytest
 from bridge_bank import BridgeBank
 from conformance import Connection, equal
+from faults import FAULTS, READ_TIMEOUT, SECRETS
 from installation import VERSIONS, Installation
 from jobs import Jobs
 
-READ_TIMEOUT = 1
-RETRY_AFTER = 120
 CALLS = {
 	"item": r"/items/\d+(\?|$)",
 	"accounts": r"/accounts(\?|$)",
 	"transactions": r"/transactions(\?|$|/updated)",
 	"token": r"/(authorization/token|authenticate)",
 }
-FAULTS: dict[str, dict[str, Any]] = {
-	"500": {"kind": "status", "status": 500},
-	"429": {"kind": "status", "status": 429, "retry_after": str(RETRY_AFTER)},
-	"403": {"kind": "status", "status": 403},
-	"slow": {"kind": "slow", "seconds": READ_TIMEOUT + 0.3},
-	"cut mid-body": {"kind": "cut"},
-	"reset": {"kind": "reset"},
-	"truncated JSON": {"kind": "truncated"},
-	"garbage": {"kind": "garbage"},
-	"HTML error page": {"kind": "html"},
-	"HTML with 200": {"kind": "html", "status": 200},
-	"empty 200": {"kind": "empty"},
-	"204": {"kind": "no_content"},
-	"empty object": {"kind": "body", "body": "{}"},
-	"null": {"kind": "body", "body": "null"},
-}
 FEW = ("500", "429", "truncated JSON", "HTML with 200", "empty 200", "empty object")
-SECRETS = ("secret-", "Bearer", "Traceback", "<html", "http://")
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

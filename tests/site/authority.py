@@ -99,24 +99,3 @@ def pem(certificate: x509.Certificate) -> bytes:
 
 def der(certificate: x509.Certificate) -> bytes:
 	return certificate.public_bytes(serialization.Encoding.DER)
-
-
-def traces(key_pem: str) -> list[bytes]:
-	"""What must be found nowhere in clear: lines of a key's PEM forms that hold no public part, and its numbers."""
-	key = serialization.load_pem_private_key(key_pem.encode(), None)
-	public_lines = 2 + (key.key_size // 8 + 60) // 48
-	found: list[bytes] = [b"PRIVATE KEY"]
-	for form in (serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL):
-		text = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-		found += text.splitlines()[public_lines:-2]
-	numbers = key.private_numbers()
-	for number in (numbers.d, numbers.p, numbers.q):
-		raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
-		found += [
-			str(number).encode(),
-			f"{number:x}".encode(),
-			f"{number:X}".encode(),
-			raw,
-			str(raw)[2:40].encode(),
-		]
-	return found

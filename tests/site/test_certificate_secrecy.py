@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from authority import Authority, traces
+from authority import Authority
 from cryptography.hazmat.primitives import serialization
+from secrecy import DOCTYPE, asks, found, traces
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
@@ -23,7 +24,6 @@ from bank_api.gateway.ids import row_name
 from dev.processes import Process, web_server
 from dev.web import Admin, Answer
 
-DOCTYPE = "Bank API Certificate"
 PASSWORD = "a password of a file that nobody guesses"
 UPLOAD = "/api/method/bank_api.bank_api.doctype.bank_api_certificate.bank_api_certificate.upload"
 HOLDER = {
@@ -89,7 +89,7 @@ class Office:
 		return self.admin.caller.call("POST", UPLOAD, body)
 
 	def found(self, text: bytes) -> list[bytes]:
-		return [secret[:12] + b"..." for secret in self.secrets if secret in text]
+		return found(self.secrets, text)
 
 
 @pytest.fixture(scope="module")
@@ -143,42 +143,6 @@ def test_no_key_in_the_database_dump(office: Office, bench: Any, site: str, tmp_
 	):
 		assert expected in text
 	assert office.found(text) == []
-
-
-def asks(name: str) -> list[tuple[str, str, Any]]:
-	"""Every door of the framework that hands out documents."""
-	call, path = "/api/method/", f"/api/resource/{quote(DOCTYPE)}"
-	listed = {"doctype": DOCTYPE, "fields": json.dumps(["*"]), "filters": json.dumps({"name": name})}
-	chosen = {**listed, "fields": json.dumps(["name", "private_key"])}
-	report = {
-		**listed,
-		"fields": json.dumps([f"`tab{DOCTYPE}`.`name`", f"`tab{DOCTYPE}`.`private_key`"]),
-		"filters": json.dumps([[DOCTYPE, "name", "=", name]]),
-		"start": 0,
-		"page_length": 20,
-		"view": "Report",
-	}
-	export = {**report, "title": "x", "file_format_type": "CSV", "start": None}
-	return [
-		("GET", f"{path}/{quote(name)}", None),
-		("GET", f'{path}?fields=["*"]&filters=[["name","=","{quote(name)}"]]', None),
-		("GET", f'{path}?fields=["name","private_key"]&filters=[["name","=","{quote(name)}"]]', None),
-		("PUT", f"{path}/{quote(name)}", {"roots": ""}),
-		("GET", f"{call}frappe.desk.form.load.getdoc?doctype={quote(DOCTYPE)}&name={quote(name)}", None),
-		("GET", f"{call}frappe.desk.form.load.get_docinfo?doctype={quote(DOCTYPE)}&name={quote(name)}", None),
-		("POST", f"{call}frappe.client.get", {"doctype": DOCTYPE, "name": name}),
-		("POST", f"{call}frappe.client.get_list", listed),
-		("POST", f"{call}frappe.client.get_list", chosen),
-		(
-			"POST",
-			f"{call}frappe.client.get_value",
-			{"doctype": DOCTYPE, "filters": name, "fieldname": "private_key"},
-		),
-		("POST", f"{call}frappe.desk.reportview.get", report),
-		("POST", f"{call}frappe.desk.reportview.export_query", export),
-		("POST", f"{call}run_doc_method", {"dt": DOCTYPE, "dn": name, "method": "check_now"}),
-		("GET", f"/printview?doctype={quote(DOCTYPE)}&name={quote(name)}", None),
-	]
 
 
 def test_no_key_in_any_answer(office: Office):

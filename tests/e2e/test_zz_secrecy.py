@@ -1,0 +1,154 @@
+"""After the whole suite: no private key and no token stands in clear in what the installation has written or answers.
+
+The name puts it last. Run by itself it makes certificates, a consent and errors of its own first.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conformance import Connection
+from faults import FAULTS
+from installation import Installation
+from migdal_bank import MigdalBank
+from secrecy import DOCTYPE, asks, found, traces
+
+from dev.web import Answer, Caller
+
+PROBE = "a word that must be found"
+
+
+@dataclass
+class Search:
+	"""What must be found nowhere, and where to look."""
+
+	installation: Installation
+	bank: MigdalBank
+	connection: Connection
+	certificates: list[str]
+	secrets: list[bytes]
+
+	def found(self, text: bytes) -> list[bytes]:
+		return found(self.secrets, text)
+
+
+def _secrets() -> tuple[list[str], list[bytes]]:
+	"""The certificates of the site, and the traces of all their keys and of all tokens."""
+	import frappe
+
+	from bank_api.gateway import certificates, consent_rows
+
+	names = frappe.get_all(DOCTYPE, {"key_fingerprint": ("is", "set")}, pluck="name")
+	secrets = [b"PRIVATE KEY"]
+	for name in names:
+		secrets += traces(certificates._key(name).reveal())
+	for consent in frappe.get_all("Bank API Consent", {"state": "Active"}, pluck="name"):
+		for field in ("access_token", "refresh_token"):
+			secrets.append(consent_rows.secret(consent, field).reveal().encode())
+	return names, sorted(set(filter(None, secrets)))
+
+
+@pytest.fixture(scope="module")
+def search(_installation: Installation) -> Iterator[Search]:
+	bank = MigdalBank(_installation)
+	connection = bank.connect()
+	for path in ("/loans", "/oauth/token"):
+		for name in ("500", "garbage", "HTML with 200"):
+			bank.control.expire_tokens(connection.item_id)
+			_installation.control.fail(path=path, **FAULTS[name])
+			bank.site.api.answer("post_token_renewal", item_id=connection.item_id)
+			bank.site.api.answer("post_item_refresh", item_id=connection.item_id)
+	bank.recover()
+	_installation.settle(bank.provider)
+	names, secrets = _installation.inside(_secrets)
+	assert len(names) >= 2 and len(secrets) > 50
+	yield Search(_installation, bank, connection, names, secrets)
+
+
+def test_the_search_finds_what_is_there(search: Search) -> None:
+	for secret in search.secrets:
+		assert search.found(b"before " + secret + b" after")
+
+
+def test_nothing_in_the_database_dump(search: Search, tmp_path: Path) -> None:
+	stack = search.installation.stack
+
+	def database() -> str:
+		import frappe
+
+		frappe.log_error(PROBE)
+		return frappe.conf.db_name
+
+	target = tmp_path / "dump.sql"
+	stack.bench.database.dump(search.installation.inside(database), target, tmp_path / "dump.log")
+	text = target.read_bytes()
+	for expected in (search.connection.item_id, *search.certificates, PROBE, "BEGIN CERTIFICATE"):
+		assert expected.encode() in text
+	assert search.found(text) == []
+
+
+def test_nothing_in_a_log(search: Search) -> None:
+	stack = search.installation.stack
+	folders = (stack.folder / "logs", stack.bench.logs, stack.bench.sites_path / stack.site / "logs")
+	files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+	assert {"web.log", "worker1.log"} <= {path.name for path in files}
+	for path in files:
+		assert search.found(path.read_bytes()) == [], path
+
+
+def test_nothing_in_files_of_the_site(search: Search) -> None:
+	"""Files that people have attached, and backups of the database: those lie in the site's folder."""
+	stack = search.installation.stack
+	folder = stack.bench.sites_path / stack.site
+	stack.bench.frappe("backup", site=stack.site)
+	backups = list((folder / "private" / "backups").glob("*.gz"))
+	assert backups
+	import gzip
+
+	for path in backups:
+		assert search.found(gzip.decompress(path.read_bytes())) == [], path
+	for path in folder.rglob("*"):
+		if path.is_file() and path not in backups:
+			assert search.found(path.read_bytes()) == [], path
+
+
+def _pages(search: Search) -> list[Answer]:
+	"""Pages of errors, and answers that are errors."""
+	installation, caller = search.installation, Caller(search.installation.stack.url)
+	admin, api = installation.setup.admin.caller, search.bank.site.api
+	method = "/api/method/frappe.client.get_password"
+	return [
+		caller.call("GET", "/bank-api/return?state=unknown&code=unknown"),
+		caller.call("GET", "/bank-api/nowhere"),
+		caller.call("GET", f"/app/{DOCTYPE}"),
+		admin.call("GET", f"/api/resource/{DOCTYPE}/nobody"),
+		admin.call("POST", method, {"doctype": DOCTYPE, "name": search.certificates[0], "fieldname": "private_key"}),
+		admin.call("POST", "/api/method/run_doc_method", {"dt": DOCTYPE, "dn": search.certificates[0], "method": "x"}),
+		api.answer("get_loans", item_id="unknown"),
+		api.answer("get_migdal_consent_link", bank="unknown"),
+		api.answer("get_migdal_consent_status"),
+	]
+
+
+def test_nothing_in_an_error_page(search: Search) -> None:
+	pages = _pages(search)
+	assert len([page for page in pages if page.status >= 400]) >= 6
+	for page in pages:
+		assert search.found(page.text.encode()) == [] and search.found(str(page.headers).encode()) == []
+
+
+def test_nothing_in_an_answer_for_the_administrator(search: Search) -> None:
+	admin = search.installation.setup.admin.caller
+	for name in search.certificates[:4]:
+		for verb, path, body in asks(name):
+			answer = admin.call(verb, path, body)
+			assert answer.status == 200, (verb, path, answer.text[:300])
+			assert search.found(answer.text.encode()) == [], (verb, path)
+
+
+def test_nothing_in_an_answer_for_the_client(search: Search) -> None:
+	for method in ("get_loans", "get_bank_transactions", "get_migdal_consent_details", "post_token_renewal"):
+		answer = search.bank.site.api.answer(method, item_id=search.connection.item_id)
+		assert answer.status == 200
+		assert search.found(answer.text.encode()) == [], method
