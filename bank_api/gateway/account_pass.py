@@ -67,6 +67,7 @@ class AccountPass:
 		self.key = access.ItemKey(self.row.provider, self.row.end_user, item_id)
 		self.page: str | None = self.row.sync_page
 		self.whole = self.page is None  # whether this pass has seen every row of its list
+		self.pages = 0
 		self.since: str | None = self.row.sync_since
 		self.high: str | None = self.row.sync_high
 		self.started: datetime = _instant(self.row.sync_started) if self.page else utc_now()
@@ -135,7 +136,9 @@ class AccountPass:
 
 	def _store(self, page: TransactionPage) -> Counts:
 		"""Write a page and the address of the next one in one commit."""
-		counts = apply_page(self.feed, page.rows)
+		self.pages += 1
+		only = self.whole and self.pages == 1 and page.next_page is None
+		counts = apply_page(self.feed, page.rows, whole=only and self.connector.reads_by_date)
 		newest = max((row.updated_at for row in page.rows if row.updated_at), default=None)
 		self.high = max(filter(None, (self.high, newest)), default=None)
 		values: dict[str, Any] = {"sync_high": self.high}

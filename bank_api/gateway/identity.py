@@ -159,6 +159,7 @@ def resolve(
 	known: dict[str, StoredTransaction],
 	candidates: Sequence[StoredTransaction],
 	generation: int,
+	whole: bool = False,
 ) -> list[Match]:
 	"""Decide which row each transaction of a page is.
 
@@ -168,6 +169,7 @@ def resolve(
 		candidates: stored rows that may turn up under another key: those without an id, those of a former
 			connection, and pending ones, deleted by the bank or not.
 		generation: number of the account's present connection.
+		whole: the page is a whole list by days: a pending row that it does not name is withdrawn thereby.
 
 	Returns:
 		one match per transaction, in the order of the page.
@@ -182,6 +184,8 @@ def resolve(
 	free_or_gone = {row.name: row for row in candidates if row.name not in taken or row.name in gone}
 	_match_content(matches, free, generation)
 	_match_day_and_amount(matches, free, generation)
+	if whole:
+		gone |= {row.name for row in free.values() if row.status == TransactionStatus.PENDING.value}
 	replaced = _match_pending(matches, free_or_gone, free, gone, generation)
 	return [match for match in matches if not _is_replaced(match, replaced)]
 

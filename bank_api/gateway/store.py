@@ -112,12 +112,13 @@ class Counts:
 		return self.created + self.updated + self.deleted
 
 
-def apply_page(feed: Feed, rows: list[TransactionData]) -> Counts:
+def apply_page(feed: Feed, rows: list[TransactionData], whole: bool = False) -> Counts:
 	"""Write one page of an account's changed transactions; the caller commits.
 
 	Args:
 		feed: the account; its `last_stamp` moves on.
 		rows: the page, in the provider's order.
+		whole: the page is a whole list by days, pending rows included; see `identity.resolve`.
 
 	Returns:
 		what became of the rows.
@@ -128,7 +129,7 @@ def apply_page(feed: Feed, rows: list[TransactionData]) -> Counts:
 			return counts
 	known = _known(feed.account, page)
 	candidates = _candidates(feed, page, known)
-	return _write(feed, resolve(page, known, candidates, feed.generation), len(rows))
+	return _write(feed, resolve(page, known, candidates, feed.generation, whole), len(rows))
 
 
 def withdraw_lost_pending(feed: Feed, tombstone: Callable[[str, str], str]) -> Counts:

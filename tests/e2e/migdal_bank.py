@@ -108,7 +108,9 @@ class MigdalBank(Bank):
 				self.control.add_account(psu, number=str(number), company=COMPANY, transactions=0)
 				for place in range(ROWS):
 					day = (TODAY - timedelta(days=20 * place + 2)).isoformat()
-					self.add(number, amount=f"-{place}.{number % 100:02d}", description=f"P {place}", date=day)
+					self.add(
+						number, amount=f"-{place}.{number % 100:02d}", description=f"P {place}", date=day
+					)
 		return self.customers[user]
 
 	def authenticate(self, link: str) -> str:

@@ -123,8 +123,12 @@ def _pages(search: Search) -> list[Answer]:
 		caller.call("GET", "/bank-api/nowhere"),
 		caller.call("GET", f"/app/{DOCTYPE}"),
 		admin.call("GET", f"/api/resource/{DOCTYPE}/nobody"),
-		admin.call("POST", method, {"doctype": DOCTYPE, "name": search.certificates[0], "fieldname": "private_key"}),
-		admin.call("POST", "/api/method/run_doc_method", {"dt": DOCTYPE, "dn": search.certificates[0], "method": "x"}),
+		admin.call(
+			"POST", method, {"doctype": DOCTYPE, "name": search.certificates[0], "fieldname": "private_key"}
+		),
+		admin.call(
+			"POST", "/api/method/run_doc_method", {"dt": DOCTYPE, "dn": search.certificates[0], "method": "x"}
+		),
 		api.answer("get_loans", item_id="unknown"),
 		api.answer("get_migdal_consent_link", bank="unknown"),
 		api.answer("get_migdal_consent_status"),

@@ -5,7 +5,6 @@ everything else; then everything that these doors and the servers have written i
 """
 
 import base64
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -45,8 +45,10 @@ def row(
 	return stored._replace(**changes)
 
 
-def settle(page: list[TransactionData], rows: list[StoredTransaction], generation: int = 0) -> list[Match]:
-	return resolve(keyed(page, Ordinals()), {r.identity: r for r in rows}, rows, generation)
+def settle(
+	page: list[TransactionData], rows: list[StoredTransaction], generation: int = 0, whole: bool = False
+) -> list[Match]:
+	return resolve(keyed(page, Ordinals()), {r.identity: r for r in rows}, rows, generation, whole)
 
 
 def names(matches: list[Match]) -> list[str | None]:
@@ -121,6 +123,15 @@ def test_booked_a_page_after_the_deletion_is_still_one_row():
 
 def test_a_pending_row_that_the_bank_still_lists_is_not_taken():
 	assert names(settle([sent("2")], [row("a", sent("1", status=TransactionStatus.PENDING))])) == [None]
+
+
+def test_a_whole_list_withdraws_the_pending_rows_that_it_does_not_name():
+	listed = sent("1", status=TransactionStatus.PENDING)
+	other = sent("3", status=TransactionStatus.PENDING)
+	rows = [row("a", listed), row("b", other)]
+	assert names(settle([listed, sent("2")], rows, whole=True)) == ["a", "b"]
+	assert names(settle([listed, other, sent("2")], rows, whole=True)) == ["a", "b", None]
+	assert names(settle([listed, sent("2")], rows)) == ["a", None]
 
 
 def test_two_pending_coffees_become_two_booked_ones():
