@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bank_api.connectors.model import Secret
 from bank_api.crypto.errors import CertificateError
 from bank_api.crypto.keys import PrivateKey
 
@@ -38,6 +37,21 @@ def client_context(chain_pem: str, key: PrivateKey, ca_bundle: str | None = None
 	return context
 
 
+class _Passphrase:
+	"""Random bytes that do not show in a report of local variables."""
+
+	__slots__ = ("_value",)
+
+	def __init__(self) -> None:
+		self._value = secrets.token_hex(32).encode()
+
+	def reveal(self) -> bytes:
+		return self._value
+
+	def __repr__(self) -> str:
+		return "_Passphrase(***)"
+
+
 def _trust(context: ssl.SSLContext, ca_bundle: str) -> None:
 	try:
 		context.load_verify_locations(cadata=ca_bundle)
@@ -48,8 +62,8 @@ def _trust(context: ssl.SSLContext, ca_bundle: str) -> None:
 
 
 def _identify(context: ssl.SSLContext, chain_pem: str, key: PrivateKey) -> None:
-	passphrase = Secret(secrets.token_hex(32))
-	encrypted = key.encrypted_pem(passphrase.reveal().encode())
+	passphrase = _Passphrase()
+	encrypted = key.encrypted_pem(passphrase.reveal())
 	try:
 		with _as_file(chain_pem.encode() + b"\n" + encrypted) as path:
 			context.load_cert_chain(path, password=passphrase.reveal)
