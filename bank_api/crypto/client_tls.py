@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from bank_api.crypto.errors import CertificateError
 from bank_api.crypto.keys import PrivateKey
+from bank_api.crypto.secret import Secret
 
 
 def client_context(chain_pem: str, key: PrivateKey, ca_bundle: str | None = None) -> ssl.SSLContext:
@@ -37,21 +38,6 @@ def client_context(chain_pem: str, key: PrivateKey, ca_bundle: str | None = None
 	return context
 
 
-class _Passphrase:
-	"""Random bytes that do not show in a report of local variables."""
-
-	__slots__ = ("_value",)
-
-	def __init__(self) -> None:
-		self._value = secrets.token_hex(32).encode()
-
-	def reveal(self) -> bytes:
-		return self._value
-
-	def __repr__(self) -> str:
-		return "_Passphrase(***)"
-
-
 def _trust(context: ssl.SSLContext, ca_bundle: str) -> None:
 	try:
 		context.load_verify_locations(cadata=ca_bundle)
@@ -62,8 +48,8 @@ def _trust(context: ssl.SSLContext, ca_bundle: str) -> None:
 
 
 def _identify(context: ssl.SSLContext, chain_pem: str, key: PrivateKey) -> None:
-	passphrase = _Passphrase()
-	encrypted = key.encrypted_pem(passphrase.reveal())
+	passphrase = Secret(secrets.token_hex(32))
+	encrypted = key.encrypted_pem(passphrase.reveal().encode())
 	try:
 		with _as_file(chain_pem.encode() + b"\n" + encrypted) as path:
 			context.load_cert_chain(path, password=passphrase.reveal)
