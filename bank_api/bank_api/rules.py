@@ -10,8 +10,9 @@ from frappe import _
 from frappe.model.document import Document
 
 from bank_api.connectors.errors import ProviderError
-from bank_api.gateway.errors import GatewayError, from_provider
+from bank_api.gateway.errors import GatewayError
 from bank_api.gateway.permissions import is_manager
+from bank_api.gateway.refusals import for_manager, note
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
@@ -34,7 +35,8 @@ def button(fn: Callable[..., Any]) -> Callable[..., Any]:
 		try:
 			return fn(*args, **kwargs)
 		except ProviderError as error:
-			problem = from_provider(error)
+			note(error)
+			problem = for_manager(error)
 		except GatewayError as error:
 			problem = error
 		frappe.throw(problem.message, type(problem), title=_("Not Possible"))

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bank_api.connectors.model import Secret
 from bank_api.crypto.errors import CertificateError
 from bank_api.crypto.keys import PrivateKey
+from bank_api.crypto.secret import Secret
 
 
 def client_context(chain_pem: str, key: PrivateKey, ca_bundle: str | None = None) -> ssl.SSLContext:

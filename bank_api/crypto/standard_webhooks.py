@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bank_api.connectors.model import Secret
+from bank_api.crypto.secret import Secret
 
 SECRET_PREFIX = "whsec_"
 _SECRET_BYTES = 32

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import Presence
-from bank_api.gateway import audit
+from bank_api.gateway import audit, refusals
 from bank_api.gateway.cursor import LONGEST as LONGEST_CURSOR
 from bank_api.gateway.errors import BadArgument, GatewayError, InternalError, NotAllowed, from_provider
 
@@ -75,7 +75,7 @@ def _called(fn: Callable[..., Any], required: list[str], args: tuple, kwargs: di
 	try:
 		return fn(*args, **_checked(fn, required[len(args) :], kwargs))
 	except ProviderError as error:
-		_log_provider_error(error)
+		_log_provider_error(fn.__name__, error)
 		raise from_provider(error) from None
 
 
@@ -150,7 +150,9 @@ def _first_of_wrong_type(fn: Callable[..., Any], kwargs: dict[str, Any]) -> str:
 	return ", ".join(kwargs)
 
 
-def _log_provider_error(error: ProviderError) -> None:
+def _log_provider_error(method: str, error: ProviderError) -> None:
+	client = frappe.db.get_value("Bank API Client", {"user": frappe.session.user})
+	refusals.note(error, client=client, method=method)
 	frappe.logger("bank_api").warning(
 		{
 			"error": error.code,

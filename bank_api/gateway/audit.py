@@ -40,6 +40,8 @@ ALLOWED_DETAILS = frozenset(
 		"limit",
 		"method",
 		"provider",
+		"provider_code",
+		"provider_request",
 		"reason",
 		"request",
 		"retry_after",

@@ -32,12 +32,13 @@ from bank_api.gateway import (
 	items,
 	outcome,
 	providers,
+	refusals,
 	sync,
 	tokens,
 )
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import site_now
-from bank_api.gateway.errors import GatewayError, UnknownObject, from_provider
+from bank_api.gateway.errors import GatewayError, UnknownObject
 from bank_api.gateway.outcome import COMPLETED, DOCTYPE, EXPIRED, FAILED, OPEN, PENDING, RETURNED
 from bank_api.gateway.plain import shown
 from bank_api.gateway.trip import Addresses, begin, issued, refused, state_hash
@@ -160,7 +161,8 @@ def repair(item: str) -> dict[str, Any]:
 	try:
 		return start(client, row.provider, row.end_user, kind, addresses, item=item)
 	except ProviderError as error:
-		raise from_provider(error) from error
+		refusals.note(error, provider=row.provider, client=row.client)
+		raise refusals.for_manager(error) from error
 
 
 # --- and back

@@ -6,9 +6,10 @@ import frappe
 from frappe import _
 
 from bank_api.connectors.errors import ProviderError, ProviderUnavailable
-from bank_api.gateway import consent_check, consent_rows, consent_succession, consent_tokens
+from bank_api.gateway import consent_check, consent_rows, consent_succession, consent_tokens, refusals
 from bank_api.gateway.clock import site_now
-from bank_api.gateway.consent_rows import DOCTYPE, LIVE
+from bank_api.gateway.consent_rows import ACTIVE, DOCTYPE, LIVE
+from bank_api.gateway.errors import NotConfigured
 
 ABANDONED_AFTER = timedelta(hours=2)  # a row whose process died before the provider answered
 RETRY_AFTER = timedelta(hours=1)
@@ -48,9 +49,9 @@ def _withdraw_abandoned() -> None:
 		try:
 			if row.provider_consent_id:
 				consent_check.connector_of(row.provider).delete_consent(row.provider_consent_id)
-		except ProviderError as error:
+		except (ProviderError, NotConfigured) as error:
 			frappe.db.rollback()
-			if isinstance(error, ProviderUnavailable):
+			if isinstance(error, (ProviderUnavailable, NotConfigured)):
 				silent.add(row.provider)
 			if found.creation > site_now() - GIVE_UP_AFTER:
 				consent_rows.set_values(row.name, next_check_at=site_now() + RETRY_AFTER)
@@ -87,10 +88,15 @@ def _check_due() -> None:
 		if not row or row.provider in silent:
 			continue
 		try:
+			if row.state == ACTIVE and row.last_error and not row.renewal_failed_at:
+				consent_rows.set_values(name, last_error=None)  # of the check before this one
 			consent_check.check(row)
-		except ProviderError as error:
+		except (ProviderError, NotConfigured) as error:
 			frappe.db.rollback()
-			consent_rows.set_values(name, next_check_at=site_now() + RETRY_AFTER)
+			consent_rows.set_values(
+				name, next_check_at=site_now() + RETRY_AFTER, last_error=refusals.explained(error)
+			)
+			refusals.note(error, provider=row.provider, client=row.client)
 			frappe.db.commit()
-			if isinstance(error, ProviderUnavailable):
+			if isinstance(error, (ProviderUnavailable, NotConfigured)):
 				silent.add(row.provider)

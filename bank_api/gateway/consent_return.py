@@ -14,6 +14,7 @@ from bank_api.gateway import (
 	consents,
 	items,
 	outcome,
+	refusals,
 	sync,
 	trip,
 )
@@ -98,7 +99,7 @@ def _swap(request: frappe._dict, row: frappe._dict, code: Secret) -> bool:
 	except (ConsentRequired, InvalidRequest) as error:
 		frappe.db.rollback()
 		consent_rows.forget_secrets(row.name)
-		consent_rows.set_values(row.name, last_error=error.message)
+		consent_rows.set_values(row.name, last_error=refusals.explained(error))
 		_fail(request, _("The provider does not accept the code. Ask for a new link."))
 		return False
 	consent_tokens.keep(row, pair)

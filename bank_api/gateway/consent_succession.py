@@ -6,6 +6,7 @@ from frappe import _
 from bank_api.connectors.errors import ProviderError
 from bank_api.gateway import consent_check, consent_rows, items
 from bank_api.gateway.consent_rows import DOCTYPE, ENDED, LIVE
+from bank_api.gateway.errors import NotConfigured
 
 
 def retire(consent: str) -> None:
@@ -54,6 +55,6 @@ def _is_over(row: frappe._dict, other: frappe._dict) -> bool:
 			consent_check.check(other)
 		# What it gave access to and the new one does not, the end user has to be asked for again.
 		return frappe.db.get_value(DOCTYPE, other.name, "state") == ENDED and _covers(row, other)
-	except ProviderError as error:
+	except (ProviderError, NotConfigured) as error:
 		frappe.logger("bank_api").warning("Consent %s is retired later: %s", other.name, error)
 		return False

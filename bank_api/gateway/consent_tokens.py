@@ -26,9 +26,9 @@ from bank_api.connectors.errors import (
 	TokenRefused,
 )
 from bank_api.connectors.model import ConsentStanding, Presence, Token, TokenPair
-from bank_api.gateway import audit, consent_check, consent_rows, items, providers
+from bank_api.gateway import audit, consent_check, consent_rows, items, providers, refusals
 from bank_api.gateway.clock import site_now, to_site, to_utc, utc_now
-from bank_api.gateway.errors import UnknownObject
+from bank_api.gateway.errors import NotConfigured, UnknownObject
 from bank_api.gateway.locks import exclusive, is_free
 
 WAIT_SECONDS = 45
@@ -180,9 +180,13 @@ def _renew(row: frappe._dict, stale: Token | None) -> Token:
 		frappe.db.commit()
 		raise ConsentRequired("There is no refresh token.")
 	interrupted = bool(row.renewing_since)
+	try:
+		connector = consent_check.connector_of(row.provider)
+	except (ProviderError, NotConfigured) as error:  # nobody was asked
+		_note_failure(row, error, clear=False)
+		raise
 	consent_rows.set_values(row.name, renewing_since=row.renewing_since or site_now())
 	frappe.db.commit()  # durable before the provider is asked
-	connector = consent_check.connector_of(row.provider)
 	try:
 		pair = connector.renew(row.provider_consent_id, refresh, metadata_url=row.metadata_url or "")
 	except RefreshRefused as error:
@@ -237,12 +241,13 @@ def _thumbprint(provider: str) -> str | None:
 	return hashlib.sha256(ssl.PEM_cert_to_DER_cert(leaf)).hexdigest()
 
 
-def _note_failure(row: frappe._dict, error: ProviderError, clear: bool) -> None:
+def _note_failure(row: frappe._dict, error: ProviderError | NotConfigured, clear: bool) -> None:
 	frappe.db.rollback()
-	values = {"renewal_failed_at": site_now(), "last_error": error.message}
+	values = {"renewal_failed_at": site_now(), "last_error": refusals.explained(error)}
 	if clear:
 		values["renewing_since"] = None
 	consent_rows.set_values(row.name, **values)
+	refusals.note(error, provider=row.provider, client=row.client)
 	frappe.db.commit()
 
 
@@ -302,10 +307,10 @@ def renew_due() -> None:
 			continue
 		try:
 			_renew_ahead(row.name)
-		except ProviderError as error:
+		except (ProviderError, NotConfigured) as error:
 			frappe.db.rollback()
 			frappe.logger("bank_api").warning("The token of consent %s is not renewed: %s", row.name, error)
-			if isinstance(error, ProviderUnavailable):
+			if isinstance(error, (ProviderUnavailable, NotConfigured)):
 				silent.add(row.provider)
 
 

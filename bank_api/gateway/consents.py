@@ -34,6 +34,7 @@ from bank_api.gateway import (
 	item_calls,
 	items,
 	outcome,
+	refusals,
 	trip,
 )
 from bank_api.gateway.clients import ClientContext
@@ -126,7 +127,7 @@ def start(
 	except ProviderError as error:
 		trip.refused(begun, error)
 		if not frappe.db.get_value(DOCTYPE, consent, "provider_consent_id"):
-			consent_rows.end(consent, error.message)
+			consent_rows.end(consent, refusals.explained(error))
 			frappe.db.commit()
 		raise
 	return _answer(client, begun, consent, link)

@@ -1,6 +1,7 @@
 """Every failure that a caller of the public API can meet: HTTP status, stable `exc_type`, one sentence.
 
 An unknown identifier and one of another client give the same bytes, so no message names an identifier.
+What only the gateway's managers may read, `gateway/refusals.py` says.
 The catalogue is part of the API: a class is never renamed, and its status never changes.
 """
 

@@ -11,10 +11,10 @@ from bank_api.connectors.base import Connector
 from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import KeyPair, ProviderConfig, RateLimits, Secret
 from bank_api.connectors.registry import connector_for
-from bank_api.gateway import certificates
+from bank_api.gateway import certificates, refusals
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import site_now
-from bank_api.gateway.errors import NotConfigured, UnknownObject, from_provider
+from bank_api.gateway.errors import NotConfigured, UnknownObject
 from bank_api.gateway.ledger import RedisLedger
 
 DOCTYPE = "Bank API Provider"
@@ -145,7 +145,8 @@ def test_connection(provider: str) -> dict[str, str]:
 	try:
 		connector(provider).check()
 	except ProviderError as error:
-		raise from_provider(error) from error
+		refusals.note(error, provider=provider)
+		raise refusals.for_manager(error) from error
 	return {"message": _("The provider accepts the credentials.")}
 
 

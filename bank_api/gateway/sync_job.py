@@ -18,10 +18,11 @@ from bank_api.connectors.errors import (
 )
 from bank_api.connectors.model import ItemData, ItemStatus, Token
 from bank_api.connectors.rate_ledger import patience
-from bank_api.gateway import access, freshness, items, providers, relay
+from bank_api.gateway import access, freshness, items, providers, refusals, relay
 from bank_api.gateway.account_pass import AccountPass
 from bank_api.gateway.accounts import Owner, store_accounts
 from bank_api.gateway.clock import site_now, to_site
+from bank_api.gateway.errors import NotConfigured
 from bank_api.gateway.locks import exclusive
 
 ITEM = "Bank API Item"
@@ -99,6 +100,11 @@ class ItemSync:
 		except ProviderError as error:
 			frappe.db.rollback()
 			self.errors.append(error)
+		except NotConfigured as error:  # no secret or certificate to call with; the sentence says which
+			frappe.db.rollback()
+			self._finish(None, error.message)
+			frappe.db.commit()
+			return
 		except Exception:
 			frappe.db.rollback()
 			self._finish(None, _("The gateway itself failed. The Error Log says why."))
@@ -106,7 +112,8 @@ class ItemSync:
 			raise
 		for error in self.errors:
 			access.doubt(self.key, error)
-		self._finish(state, self.errors[0].message if self.errors else None)
+			refusals.note(error, provider=self.row.provider, client=self.row.client)
+		self._finish(state, refusals.explained(self.errors[0]) if self.errors else None)
 		frappe.db.commit()
 
 	def _read(self) -> ItemData | None:
@@ -148,7 +155,9 @@ class ItemSync:
 		except ProviderError as error:
 			frappe.db.rollback()
 			self.errors.append(error)
-			frappe.db.set_value(ACCOUNT, account, "sync_error", error.message, update_modified=False)
+			frappe.db.set_value(
+				ACCOUNT, account, "sync_error", refusals.explained(error), update_modified=False
+			)
 			frappe.db.commit()
 			return not isinstance(error, _HOPELESS)
 		return True

@@ -43,6 +43,18 @@ def test_lower_layers_know_nothing_of_the_gateway(path):
 	assert not {name for name in imports(path) if name.startswith(above)}
 
 
+@pytest.mark.parametrize("path", modules("crypto"), ids=relative)
+def test_crypto_stands_alone(path):
+	ours = {name for name in imports(path) if name.split(".")[0] == "bank_api"}
+	assert not {name for name in ours if not name.startswith("bank_api.crypto")}
+
+
+@pytest.mark.parametrize("path", modules("connectors"), ids=relative)
+def test_connectors_use_crypto_and_nothing_else_of_ours(path):
+	ours = {name for name in imports(path) if name.startswith("bank_api.")}
+	assert not {name for name in ours if name.split(".")[1] not in ("connectors", "crypto", "__version__")}
+
+
 @pytest.mark.parametrize("path", modules("gateway"), ids=relative)
 def test_the_gateway_knows_nothing_of_the_public_api(path):
 	above = tuple(f"bank_api.{n}" for n in API_MODULES) + ("bank_api.sandbox",)
@@ -64,7 +76,9 @@ def test_doctype_controllers_make_no_http(path):
 @pytest.mark.parametrize("path", modules("sandbox"), ids=relative)
 def test_the_sandbox_shares_no_code_with_the_connectors(path):
 	assert not {
-		name for name in imports(path) if name.startswith(("bank_api.connectors", "bank_api.gateway"))
+		name
+		for name in imports(path)
+		if name.startswith(("bank_api.connectors", "bank_api.gateway", "bank_api.crypto"))
 	}
 
 

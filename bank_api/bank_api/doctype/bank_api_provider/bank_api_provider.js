@@ -7,6 +7,7 @@ frappe.ui.form.on("Bank API Provider", {
 	connector(frm) {
 		const untouched = !frm.doc.api_base_url || Object.values(BASE_URLS).includes(frm.doc.api_base_url);
 		if (untouched) frm.set_value("api_base_url", BASE_URLS[frm.doc.connector]);
+		frm.layout.refresh_section_collapse(); // certificates are asked for where they are needed
 	},
 	setup(frm) {
 		for (const [fieldname, usage] of [["transport_certificate", "Transport"], ["signing_certificate", "Signing"]]) {
