@@ -182,8 +182,9 @@ def _leave(signum: int, _frame: object) -> None:
 
 
 def session_members(leader: int) -> list[int]:
-	"""The live processes of a session."""
-	found = []
+	"""The live processes of a session, and their children in sessions of their own: a worker's horse is one."""
+	parents: dict[int, int] = {}
+	found: set[int] = set()
 	for entry in os.listdir("/proc"):
 		if not entry.isdigit():
 			continue
@@ -192,9 +193,14 @@ def session_members(leader: int) -> list[int]:
 				fields = file.read().rpartition(")")[2].split()
 		except OSError:
 			continue
-		if fields[3] == str(leader) and fields[0] != "Z":
-			found.append(int(entry))
-	return found
+		if fields[0] == "Z":
+			continue
+		parents[int(entry)] = int(fields[1])
+		if fields[3] == str(leader):
+			found.add(int(entry))
+	while children := {pid for pid, parent in parents.items() if parent in found} - found:
+		found |= children
+	return sorted(found)
 
 
 def http_status(url: str, timeout: float = 5) -> int | None:
