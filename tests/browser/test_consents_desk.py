@@ -133,7 +133,7 @@ def consents(
 		name = row(world, CONSENT, provider_consent_id=link["consent"])["name"]
 		wait_for("its item", lambda: row(world, CONSENT, name=name)["item"], 60)
 		item = row(world, CONSENT, name=name)["item"]
-		wait_for("its first sync", lambda: row(world, ITEM, name=item).get("last_success_at"), 90)
+		wait_for("its first sync", lambda: row(world, ITEM, name=item).get("last_success_at"), 40)
 		return name, item
 
 	return give
@@ -158,7 +158,7 @@ def test_the_provider_form_leads_to_a_source_that_answers(screen: Any, migdal: s
 	screen.press("Test Connection")
 	screen.alert("The provider accepts the credentials.")
 	screen.tab("Berlin Group")
-	screen.page.locator("[data-fieldname='key_id_style']:visible").wait_for()
+	screen.page.locator("[data-fieldname='key_id_style']:visible").first.wait_for()
 	screen.picture("berlin-group-settings")
 
 
