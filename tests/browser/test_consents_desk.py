@@ -133,7 +133,7 @@ def consents(
 		name = row(world, CONSENT, provider_consent_id=link["consent"])["name"]
 		wait_for("its item", lambda: row(world, CONSENT, name=name)["item"], 60)
 		item = row(world, CONSENT, name=name)["item"]
-		wait_for("its first sync", lambda: row(world, ITEM, name=item).get("last_success_at"), 90)
+		wait_for("its first sync", lambda: row(world, ITEM, name=item).get("last_success_at"), 40)
 		return name, item
 
 	return give
@@ -158,7 +158,7 @@ def test_the_provider_form_leads_to_a_source_that_answers(screen: Any, migdal: s
 	screen.press("Test Connection")
 	screen.alert("The provider accepts the credentials.")
 	screen.tab("Berlin Group")
-	screen.page.locator("[data-fieldname='key_id_style']:visible").wait_for()
+	screen.page.locator("[data-fieldname='key_id_style']:visible").first.wait_for()
 	screen.picture("berlin-group-settings")
 
 
@@ -258,7 +258,7 @@ def test_a_blocked_consent_says_so_and_comes_back(screen: Any, world: Any, bank:
 	screen.reload_until("doc.state === 'Active'")
 
 
-def test_an_ended_consent_says_what_to_do_and_gives_the_link(
+def test_an_ended_consent_says_what_to_do(
 	screen: Any, world: Any, bank: Any, consents: Callable[..., tuple[str, str]]
 ):
 	name, item = consents("benny")
@@ -271,12 +271,7 @@ def test_an_ended_consent_says_what_to_do_and_gives_the_link(
 	screen.form(ITEM, item)
 	screen.reload_until("doc.status === 'Action Required'")
 	assert "The end user has to act: Authenticate" in intro(screen)
-	screen.press("Open End User's Link")
-	dialog = screen.dialog()
-	link = dialog.locator("[data-fieldname='link']").inner_text()
-	assert world.stack.migdal_pages_url in link
 	screen.picture("consent-item-action")
-	dialog.locator(".btn-modal-close:visible").first.click()
 
 
 def test_a_revoked_consent_ends_at_the_source(

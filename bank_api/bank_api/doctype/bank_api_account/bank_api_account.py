@@ -57,4 +57,7 @@ class BankAPIAccount(Document):
 
 
 def on_doctype_update():
-	frappe.db.add_unique("Bank API Account", ["provider", "provider_account_id"], "unique_account")
+	# One end user's: two people who share a loan are given the same id of it by some providers.
+	frappe.db.add_unique(
+		"Bank API Account", ["provider", "provider_account_id", "end_user"], "unique_account_of_end_user"
+	)
