@@ -21,7 +21,15 @@ from bank_api.connectors.errors import (
 	ProviderUnavailable,
 	RateLimited,
 )
-from bank_api.connectors.model import ItemData, ItemStatus, LinkKind, LinkRequest, Presence, UserAction
+from bank_api.connectors.model import (
+	ItemData,
+	ItemStatus,
+	LinkKind,
+	LinkRequest,
+	Presence,
+	Secret,
+	UserAction,
+)
 from bank_api.connectors.rate_ledger import patience
 from bank_api.gateway import (
 	access,
@@ -136,12 +144,13 @@ def _link(client: ClientContext, provider: str, end_user: str, request: LinkRequ
 		return tokens.with_token(end_user, lambda token: connector.link(token, request)).url
 
 
-def repair(item: str) -> dict[str, Any]:
+def repair(item: str, psu_id: Secret | None = None) -> dict[str, Any]:
 	"""A link for the end user to repair a connection, of the kind that its status calls for (the desk's
 	button).
 
 	Args:
 		item: name of the Bank API Item.
+		psu_id: the end user's identity number, where the provider asks for it; sent on, never stored.
 
 	Returns:
 		as `start`.
@@ -156,7 +165,7 @@ def repair(item: str) -> dict[str, Any]:
 		redirect_url=client.base_url, webhook_url=row.webhook_url or "", base_url=client.base_url
 	)
 	if access.by_consent(row.provider):
-		return consents.repair(client, item, addresses)
+		return consents.repair(client, item, addresses, psu_id or Secret(""))
 	kind = _REPAIRS.get(row.user_action, LinkKind.EDIT)
 	try:
 		return start(client, row.provider, row.end_user, kind, addresses, item=item)

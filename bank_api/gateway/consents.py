@@ -275,7 +275,7 @@ def sign(
 	return _answer(client, begun, row.name, link)
 
 
-def repair(client: ClientContext, item: str, addresses: trip.Addresses) -> dict[str, Any]:
+def repair(client: ClientContext, item: str, addresses: trip.Addresses, psu_id: Secret) -> dict[str, Any]:
 	"""A page for a new consent on the terms of the present one (the desk's button); otherwise as `start`."""
 	found = frappe.db.get_value("Bank API Item", item, ["provider", "end_user", "item_id"], as_dict=True)
 	row = consent_rows.of_item(found.provider, found.item_id) if found else None
@@ -287,7 +287,7 @@ def repair(client: ClientContext, item: str, addresses: trip.Addresses) -> dict[
 		row.end_user,
 		renewed_terms(row),
 		addresses,
-		psu_id=Secret(""),
+		psu_id=psu_id,
 		replaces=item,
 	)
 

@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -272,6 +273,17 @@ def test_an_ended_consent_says_what_to_do(
 	screen.reload_until("doc.status === 'Action Required'")
 	assert "The end user has to act: Authenticate" in intro(screen)
 	screen.picture("consent-item-action")
+
+	screen.press("Open End User's Link")
+	screen.dialog().locator("[data-fieldname='secret'] input").fill(PSU)
+	screen.answer_yes()
+	shown = screen.page.locator(".modal.show [data-fieldname='link'] .control-value")
+	shown.wait_for()
+	back = urlsplit(bank.complete_consent(shown.inner_text().strip(), loans=[LOAN]))
+	assert world.client.caller.call("GET", f"{back.path}?{back.query}").status == 200
+	wait_for("the new consent", lambda: row(world, ITEM, name=item)["status"] == "Deleted", 60)
+	renewed = row(world, CONSENT, replaces=item)
+	assert (renewed["state"], renewed["account_references"]) == ("Active", LOAN)
 
 
 def test_a_revoked_consent_ends_at_the_source(

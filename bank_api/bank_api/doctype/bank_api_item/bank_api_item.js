@@ -37,7 +37,28 @@ function sync_now(frm) {
 }
 
 function repair_link(frm) {
-	press_button(frm, "repair_link").then(({ message }) => {
+	frappe.db.count("Bank API Consent", { filters: { item: frm.doc.name } }).then((consents) => {
+		if (!consents) return ask_for_link(frm);
+		frappe.prompt(
+			{
+				fieldname: "secret",
+				fieldtype: "Data",
+				label: __("Identity Number of the End User"),
+				description: __("Sent on to the provider and stored nowhere. Leave it empty if the provider does not ask for it."),
+			},
+			({ secret }) => ask_for_link(frm, secret),
+			__("Link for the End User")
+		);
+	});
+}
+
+function ask_for_link(frm, secret) {
+	frappe.call({
+		method: "bank_api.bank_api.doctype.bank_api_item.bank_api_item.repair_link",
+		type: "POST",
+		freeze: true,
+		args: { item: frm.doc.name, secret },
+	}).then(({ message }) => {
 		if (!message) return;
 		const dialog = new frappe.ui.Dialog({
 			title: __("Link for the End User"),

@@ -2,6 +2,7 @@ import frappe
 from frappe.model.document import Document
 
 from bank_api.bank_api.rules import button
+from bank_api.connectors.model import Secret
 from bank_api.gateway import connect, item_calls, sync
 from bank_api.gateway.ids import row_name
 
@@ -59,15 +60,26 @@ class BankAPIItem(Document):
 
 	@frappe.whitelist(methods=["POST"])
 	@button
-	def repair_link(self) -> dict:
-		"""A fresh link for the end user to repair this connection; returns `link`, `request`, `expires_at`."""
-		return connect.repair(self.name)
-
-	@frappe.whitelist(methods=["POST"])
-	@button
 	def revoke(self) -> None:
 		"""Withdraw the access to this bank at the provider; data held here is marked as deleted."""
 		item_calls.delete(self.name)
+
+
+@frappe.whitelist(methods=["POST"])
+@button
+def repair_link(item: str, secret: str | None = None) -> dict:
+	"""A fresh link for the end user to repair a connection.
+
+	No method of the document: error reports mask arguments of this name, and those of form methods they do not.
+
+	Args:
+		item: name of the Bank API Item.
+		secret: the end user's identity number, where the provider asks for it; sent on, never stored.
+
+	Returns:
+		`link`, `request` and `expires_at`.
+	"""
+	return connect.repair(item, Secret((secret or "").strip()))
 
 
 def on_doctype_update():
