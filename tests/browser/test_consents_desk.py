@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dev.story.telling import wait_for
+from dev.web import Caller
 
 CERTIFICATE, CONSENT, ITEM = "Bank API Certificate", "Bank API Consent", "Bank API Item"
 PROVIDER = "Migdal Sandbox"
@@ -280,7 +281,7 @@ def test_an_ended_consent_says_what_to_do(
 	shown = screen.page.locator(".modal.show [data-fieldname='link'] .control-value")
 	shown.wait_for()
 	back = urlsplit(bank.complete_consent(shown.inner_text().strip(), loans=[LOAN]))
-	assert world.client.caller.call("GET", f"{back.path}?{back.query}").status == 200
+	assert Caller(world.url).call("GET", f"{back.path}?{back.query}").status == 200
 	wait_for("the new consent", lambda: row(world, ITEM, name=item)["status"] == "Deleted", 60)
 	renewed = row(world, CONSENT, replaces=item)
 	assert (renewed["state"], renewed["account_references"]) == ("Active", LOAN)
