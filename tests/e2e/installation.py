@@ -242,7 +242,8 @@ class Installation:
 			queues = [get_queue(name) for name in ("short", "default", "long")]
 			return sum(queue.count + queue.started_job_registry.count for queue in queues)
 
-		wait_until("idle workers", lambda: not self.inside(work))
+		# A job whose worker was killed counts as running until its heartbeat is a minute and a half old.
+		wait_until("idle workers", lambda: not self.inside(work), 3 * PATIENCE)
 
 	def logs(self) -> str:
 		"""What may explain a failure."""
