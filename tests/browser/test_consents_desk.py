@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from desk_screen import Screen
 
 from dev.story.telling import wait_for
 from dev.web import Caller
@@ -65,8 +66,6 @@ def fill_number(screen: Any, fieldname: str, value: str) -> None:
 @pytest.fixture(scope="session")
 def migdal(world: Any, bank: Any, chromium: Any, admin_state: Any) -> str:
 	"""The provider, entered into its form as an admin does who follows docs/migdal.md."""
-	from conftest import Screen
-
 	names = {usage: certificate(world, bank, usage) for usage in ("Transport", "Signing")}
 	context = chromium.new_context(viewport={"width": 1280, "height": 900}, storage_state=admin_state)
 	screen = Screen(context.new_page(), world.url)

@@ -16,7 +16,7 @@ UNIQUE = {
 	"Bank API Connect Request": [("state_hash",)],
 	"Bank API Consent": [("provider", "provider_consent_id")],
 	"Bank API Item": [("provider", "item_id")],
-	"Bank API Account": [("provider", "provider_account_id")],
+	"Bank API Account": [("provider", "provider_account_id", "end_user")],
 	"Bank API Transaction": [("account", "identity")],
 	"Bank API Webhook Event": [("provider", "digest")],
 	"Bank API Webhook Delivery": [("event_id",)],
