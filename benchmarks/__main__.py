@@ -63,7 +63,10 @@ def main(words: list[str]) -> int:
 	if not names and not failed:
 		_write({**figures, **frame})
 	else:
-		_write({**_known(), **figures, **frame})
+		known = _known()
+		# Figures of earlier runs keep the time and machine they were measured on.
+		later = {**known.get("measured_later", {}), **{name: frame for name in names if name not in failed}}
+		_write({**frame, **known, **figures, "measured_later": later})
 	_print(figures)
 	for name, error in failed.items():
 		print(f"{name} failed: {error}", file=sys.stderr)
