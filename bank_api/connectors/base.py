@@ -1,27 +1,42 @@
 """What a provider's connector offers to the gateway."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from bank_api.connectors.model import (
 	AccountData,
 	Authorisation,
+	Body,
 	ConsentData,
 	ConsentRequest,
 	ConsentStatus,
 	CreatedConsent,
+	Identity,
 	InboundEvent,
 	ItemData,
+	KeyPair,
 	Link,
 	LinkRequest,
 	LinkReturn,
+	PermissionGroup,
 	Presence,
 	ProviderConfig,
 	Secret,
+	SessionData,
+	SessionRequest,
 	Token,
 	TokenHolder,
 	TokenPair,
 	TransactionPage,
+)
+from bank_api.connectors.onboarding import (
+	ApiKey,
+	Credentials,
+	Institution,
+	Subscription,
+	Theme,
+	UploadedCertificate,
 )
 
 
@@ -110,17 +125,8 @@ class Connector(Protocol):
 		"""A transaction's JSON text reduced to ids, dates, amounts and flags, for when its payload is no longer kept."""
 
 
-class ConsentConnector(Connector, Protocol):
-	"""A provider where an end user gives a consent, and each consent has tokens of its own.
-
-	One consent is one item: `item_id` is the consent's id.
-	"""
-
-	def companies(self) -> Mapping[str, str]:
-		"""Names of the companies behind this provider by their codes; empty where there is only one."""
-
-	def create_consent(self, request: ConsentRequest) -> CreatedConsent:
-		"""Ask for a consent. Never repeated by itself: an answer that is lost may have made one."""
+class ConsentSource(Connector, Protocol):
+	"""A provider where an end user gives a consent. One consent is one item: `item_id` is the consent's id."""
 
 	def consent(self, consent_id: str, presence: Presence | None = None) -> ConsentData:
 		"""The consent as the provider has it now.
@@ -134,6 +140,16 @@ class ConsentConnector(Connector, Protocol):
 
 	def delete_consent(self, consent_id: str) -> None:
 		"""Withdraw a consent; one that is unknown or at its end counts as deleted."""
+
+
+class ConsentConnector(ConsentSource, Protocol):
+	"""A provider where each consent has tokens of its own (`token_holder` is CONSENT)."""
+
+	def companies(self) -> Mapping[str, str]:
+		"""Names of the companies behind this provider by their codes; empty where there is only one."""
+
+	def create_consent(self, request: ConsentRequest) -> CreatedConsent:
+		"""Ask for a consent. Never repeated by itself: an answer that is lost may have made one."""
 
 	def authorisations(self, consent_id: str) -> list[Authorisation]:
 		"""How far each signer is."""
@@ -175,3 +191,105 @@ class ConsentConnector(Connector, Protocol):
 		Raises:
 			RefreshRefused: the refresh token is not accepted; the end user has to come again.
 		"""
+
+
+class SessionConnector(ConsentSource, Protocol):
+	"""A provider where one visit of the end user gives consents at several banks, read with our own key.
+
+	`token_holder` is APPLICATION: a `Token` carries only the consent's id.
+	"""
+
+	def permission_groups(self) -> Sequence[PermissionGroup]:
+		"""All groups that may be asked for, in the order in which people are shown them."""
+
+	def start_session(self, request: SessionRequest) -> SessionData:
+		"""Begin a visit. Never repeated by itself: an answer that is lost may have begun one.
+
+		Raises:
+			InvalidRequest: the provider refuses a permission, a number or a date; the sentence says which.
+		"""
+
+	def session(self, session_id: str) -> SessionData:
+		"""A visit as the provider has it now, with its consents.
+
+		Raises:
+			NotFound: the provider does not know it.
+		"""
+
+	def consents(self) -> list[ConsentData]:
+		"""All consents that the provider holds for us, every page of them."""
+
+	def extend_consent(
+		self, consent_id: str, identity: Identity, expires_at: datetime | None, presence: Presence
+	) -> ConsentData:
+		"""Let a consent last longer; only the same person may, while it is there.
+
+		Args:
+			consent_id: the consent.
+			identity: the person, and the company if it is a company's consent.
+			expires_at: its new end (UTC); None for no end.
+			presence: the end user's browser.
+
+		Raises:
+			InvalidRequest: the consent cannot be extended; the sentence says why.
+		"""
+
+	def body(self, token: Token, path: str, query: Mapping[str, str] | None = None) -> Body:
+		"""A resource of a consent as received.
+
+		Args:
+			token: of the consent.
+			path: relative to the consent, such as `accounts/{id}/overdraft-limits`; one that the connector knows.
+			query: parameters.
+
+		Raises:
+			Unsupported: the connector knows no such path.
+		"""
+
+
+class SetupConnector(Protocol):
+	"""What a provider wants to be told of us before any end user can visit it."""
+
+	def onboard(self, link: str, institution: Institution) -> ApiKey:
+		"""Fill in the one-time form behind an onboarding link. The key is shown this once.
+
+		Raises:
+			ConsentRequired: the link has been used, or has expired.
+			InvalidRequest: the form is not accepted; the sentence says which field.
+		"""
+
+	def upload_certificate(self, usage: str, pair: KeyPair) -> UploadedCertificate:
+		"""Hand over a certificate with its key (`usage` is `Transport` or `Signing`)."""
+
+	def certificates(self) -> list[UploadedCertificate]:
+		"""The certificates that the provider holds."""
+
+	def delete_certificate(self, certificate_id: str) -> None:
+		"""Let the provider forget a certificate; an unknown one counts as deleted."""
+
+	def register_credentials(self, credentials: Credentials) -> None:
+		"""Tell our ids in the Directory."""
+
+	def credentials(self) -> Credentials | None:
+		"""The ids that the provider holds of us; None before they are told."""
+
+	def put_theme(self, product: str, theme: Theme) -> None:
+		"""How one of the provider's pages shall look (`products` names them)."""
+
+	def products(self) -> Sequence[str]:
+		"""Pages of the provider that take a theme."""
+
+	def put_webhook(self, webhook_id: str, subscription: Subscription) -> str:
+		"""Make or change the webhook; its id."""
+
+	def webhook(self, webhook_id: str) -> Subscription | None:
+		"""The webhook as the provider has it (without its secret); None if it does not know it."""
+
+	def delete_webhook(self, webhook_id: str) -> None:
+		"""Let the provider send no more; an unknown one counts as deleted."""
+
+	def ping_webhook(self, webhook_id: str) -> None:
+		"""Ask the provider for a test event."""
+
+	def event_types(self) -> Sequence[str]:
+		"""Events that a webhook may be sent for."""

@@ -87,6 +87,7 @@ class TokenHolder(str, Enum):
 
 	END_USER = "end_user"
 	CONSENT = "consent"
+	APPLICATION = "application"
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +325,8 @@ class InboundEvent:
 		item_deleted: the item is gone at the provider.
 		user_deleted: the end user is gone at the provider.
 		is_test: a test ping without meaning.
+		event_id: the provider's id of the event, where it has one: the same event comes once.
+		session_id: the end user's visit that it is about, if any.
 		known: False if this version of the connector has never heard of the type.
 	"""
 
@@ -337,6 +340,8 @@ class InboundEvent:
 	user_deleted: bool = False
 	is_test: bool = False
 	known: bool = True
+	event_id: str = ""
+	session_id: str = ""
 
 
 class ConsentStanding(str, Enum):
@@ -346,6 +351,36 @@ class ConsentStanding(str, Enum):
 	VALID = "Valid"
 	SUSPENDED = "Suspended"
 	ENDED = "Ended"
+
+
+class Approval(str, Enum):
+	"""Whether a consent needs several people, and how far they are (values are the Consent's `approval` options)."""
+
+	SINGLE = "Single"
+	PENDING = "Pending"
+	APPROVED = "Approved"
+	REFUSED = "Refused"
+
+
+class EndedBy(str, Enum):
+	"""Who ended a consent."""
+
+	UNKNOWN = ""
+	END_USER = "End User"
+	BANK = "Bank"
+	CLIENT = "Client"
+
+
+class EndReason(str, Enum):
+	"""Why a consent ended (values are the Consent's `end_reason` options)."""
+
+	UNKNOWN = ""
+	NOT_GIVEN_IN_TIME = "Not Given in Time"
+	REFUSED = "Refused"
+	REVOKED = "Revoked"
+	EXPIRED = "Expired"
+	TECHNICAL = "Technical"
+	SECURITY = "Security"
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +463,15 @@ class ConsentData:
 		references: numbers of the accounts or loans granted, in the provider's order.
 		payload: the answer as received.
 		recurring: None if not told.
+		expires_at: its very instant of end (UTC), where the provider tells one; None also for one without an end.
+		granted_at: when the end user gave it (UTC), if told.
+		permissions: what may be read, in the provider's words, where it names permissions.
+		session_id: the visit of the end user in which it was given, where one visit gives several.
+		bank_id: the bank behind it, where one provider has many.
+		bank_name: that bank's name.
+		ended_by: who ended it.
+		end_reason: why it ended.
+		approval: whether several people have to agree to it, and how far they are.
 	"""
 
 	consent_id: str
@@ -438,6 +482,15 @@ class ConsentData:
 	references: tuple[str, ...]
 	payload: str
 	recurring: bool | None = None
+	expires_at: datetime | None = None
+	granted_at: datetime | None = None
+	permissions: tuple[str, ...] = ()
+	session_id: str = ""
+	bank_id: str = ""
+	bank_name: str = ""
+	ended_by: EndedBy = EndedBy.UNKNOWN
+	end_reason: EndReason = EndReason.UNKNOWN
+	approval: Approval = Approval.SINGLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,3 +512,97 @@ class TokenPair:
 	expires_at: datetime
 	refresh_expires_at: datetime | None
 	scope: str = ""
+
+
+class SessionStanding(str, Enum):
+	"""How an end user's visit to a provider stands."""
+
+	OPEN = "Open"
+	FINISHED = "Finished"
+	OVER = "Over"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+	"""Whom a consent is asked of, by national numbers; sent, never kept.
+
+	Attributes:
+		person: number of the person who acts (Brazil: CPF, 11 digits).
+		business: number of the company whose data it is (Brazil: CNPJ, 14 characters), if it is a company's.
+	"""
+
+	person: Secret
+	business: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+	"""A visit in which an end user may share data of several banks.
+
+	Attributes:
+		identity: whose data.
+		permissions: what for, in the provider's words, whole groups.
+		purpose: what for, in words for the end user.
+		expires_at: until when (UTC); None for as long as the provider allows.
+		external_id: unguessable value that comes back with the end user.
+		redirect_url: the gateway's own address to which the provider sends the end user back.
+		language: of the pages, such as `pt-BR`.
+		bank_id: bank to preselect.
+	"""
+
+	identity: Identity
+	permissions: tuple[str, ...]
+	purpose: str
+	expires_at: datetime | None
+	external_id: str
+	redirect_url: str
+	language: str = "pt-BR"
+	bank_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionData:
+	"""An end user's visit as the provider describes it now.
+
+	Attributes:
+		session_id: the provider's id.
+		status: as sent.
+		standing: what it means.
+		link: the page that the end user has to visit.
+		expires_at: until when it may be used (UTC), if told.
+		external_id: the value that it was begun with, if told.
+		consents: given or under way in it.
+		payload: the answer as received.
+	"""
+
+	session_id: str
+	status: str
+	standing: SessionStanding
+	link: str
+	expires_at: datetime | None
+	external_id: str
+	consents: tuple[ConsentData, ...]
+	payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionGroup:
+	"""Permissions that go together, and what they are called for people (English; the gateway translates)."""
+
+	key: str
+	category: str
+	label: str
+	permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+	"""A resource of the provider as received.
+
+	Attributes:
+		payload: the JSON text.
+		complete: False if the provider says that it is still being put together (202).
+	"""
+
+	payload: str
+	complete: bool = True
