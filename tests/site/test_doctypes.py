@@ -39,7 +39,7 @@ INDEXED = {
 	"Bank API Connect Request": [("status", "expires_at"), ("end_user",)],
 }
 SECRETS = {
-	"Bank API Provider": {"client_secret", "webhook_secret", "previous_webhook_secret"},
+	"Bank API Provider": {"client_secret", "onboarding_link", "webhook_secret", "previous_webhook_secret"},
 	"Bank API Client": {"webhook_secret", "previous_webhook_secret"},
 	"Bank API Consent": {"access_token", "refresh_token", "code_verifier", "authorisation_code"},
 	"Bank API Connect Request": {"session_id"},
