@@ -29,6 +29,7 @@ _TENANT_DOCTYPES = {
 	"Bank API End User": "end_user",
 	"Bank API Connect Request": "connect_request",
 	"Bank API Consent": "consent",
+	"Bank API Resource": "resource",
 	"Bank API Item": "item",
 	"Bank API Account": "account",
 	"Bank API Transaction": "transaction",

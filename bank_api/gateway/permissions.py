@@ -34,6 +34,7 @@ CLIENT_COLUMN: dict[str, str | None] = {
 	"Bank API End User": "client",
 	"Bank API Connect Request": "client",
 	"Bank API Consent": "client",
+	"Bank API Resource": "client",
 	"Bank API Item": "client",
 	"Bank API Account": "client",
 	"Bank API Transaction": "client",
@@ -117,6 +118,7 @@ query_conditions_client = _query_conditions("Bank API Client")
 query_conditions_end_user = _query_conditions("Bank API End User")
 query_conditions_connect_request = _query_conditions("Bank API Connect Request")
 query_conditions_consent = _query_conditions("Bank API Consent")
+query_conditions_resource = _query_conditions("Bank API Resource")
 query_conditions_item = _query_conditions("Bank API Item")
 query_conditions_account = _query_conditions("Bank API Account")
 query_conditions_transaction = _query_conditions("Bank API Transaction")
