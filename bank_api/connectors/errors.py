@@ -1,6 +1,7 @@
 """What can go wrong when speaking to a provider: one small, closed family of exceptions."""
 
 from collections.abc import Callable
+from enum import Enum
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -89,12 +90,21 @@ class Unsupported(ProviderError):
 	code = "unsupported"
 
 
+class LimitScope(str, Enum):
+	"""What a reached limit stops."""
+
+	CONNECTION = "connection"
+	OBJECT = "object"
+
+
 class RateLimited(ProviderError):
 	"""A limit is reached, the provider's or our own ledger of it.
 
 	Args:
 		message: see `ProviderError`.
 		retry_after: seconds until the next call is possible.
+		scope: what has to wait: all calls for this connection, or only this call about this one object, such as one
+			account's transactions; the others may go on then.
 	"""
 
 	code = "rate_limited"
@@ -107,9 +117,11 @@ class RateLimited(ProviderError):
 		status: int | None = None,
 		provider_code: str | None = None,
 		request_id: str | None = None,
+		scope: LimitScope = LimitScope.CONNECTION,
 	):
 		super().__init__(message, status=status, provider_code=provider_code, request_id=request_id)
 		self.retry_after = retry_after
+		self.scope = scope
 
 
 class ProviderUnavailable(ProviderError):

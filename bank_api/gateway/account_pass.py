@@ -169,6 +169,7 @@ class AccountPass:
 			"sync_page": None,
 			"sync_started": None,
 			"sync_error": None,
+			"held_until": None,
 			"last_synced_at": site_now(),
 			"sync_since": self._next_since(),
 		}
