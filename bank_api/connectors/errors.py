@@ -1,7 +1,6 @@
 """What can go wrong when speaking to a provider: one small, closed family of exceptions."""
 
 from collections.abc import Callable
-from enum import Enum
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -90,11 +89,7 @@ class Unsupported(ProviderError):
 	code = "unsupported"
 
 
-class LimitScope(str, Enum):
-	"""What a reached limit stops."""
-
-	CONNECTION = "connection"
-	OBJECT = "object"
+OBJECT = "object"
 
 
 class RateLimited(ProviderError):
@@ -103,8 +98,8 @@ class RateLimited(ProviderError):
 	Args:
 		message: see `ProviderError`.
 		retry_after: seconds until the next call is possible.
-		scope: what has to wait: all calls for this connection, or only this call about this one object, such as one
-			account's transactions; the others may go on then.
+		scope: `OBJECT` if only this kind of read of this one account is used up, and others go on; empty if every call
+			would be refused.
 	"""
 
 	code = "rate_limited"
@@ -114,10 +109,10 @@ class RateLimited(ProviderError):
 		message: str,
 		*,
 		retry_after: float,
+		scope: str = "",
 		status: int | None = None,
 		provider_code: str | None = None,
 		request_id: str | None = None,
-		scope: LimitScope = LimitScope.CONNECTION,
 	):
 		super().__init__(message, status=status, provider_code=provider_code, request_id=request_id)
 		self.retry_after = retry_after

@@ -11,8 +11,8 @@ from frappe.utils import cint
 
 from bank_api.connectors.base import Connector
 from bank_api.connectors.errors import (
+	OBJECT,
 	ConfigurationError,
-	LimitScope,
 	NotFound,
 	ProviderError,
 	RateLimited,
@@ -172,7 +172,7 @@ class ItemSync:
 			RateLimited(
 				_("The limit of calls about one account is used up; the other accounts are read as usual."),
 				retry_after=left,
-				scope=LimitScope.OBJECT,
+				scope=OBJECT,
 			)
 		)
 		return True
@@ -268,4 +268,4 @@ class ItemSync:
 
 def _of_one_object(error: ProviderError | None) -> TypeGuard[RateLimited]:
 	"""Whether a limit of one account, or of one list, is all that is wrong."""
-	return isinstance(error, RateLimited) and error.scope == LimitScope.OBJECT
+	return isinstance(error, RateLimited) and error.scope == OBJECT

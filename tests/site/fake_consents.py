@@ -18,10 +18,10 @@ from decimal import Decimal
 from typing import Any
 
 from bank_api.connectors.errors import (
+	OBJECT,
 	AuthenticationExpired,
 	ConsentRequired,
 	InvalidRequest,
-	LimitScope,
 	NotFound,
 	ProviderTimeout,
 	ProviderUnavailable,
@@ -367,9 +367,7 @@ class FakeConnector:
 	def _limited(self, what: str) -> None:
 		"""Calls about one loan, by its number, or about the list of them may be used up."""
 		if seconds := self.bank.get("limited", {}).get(what):
-			raise RateLimited(
-				"The calls of this month are used up.", retry_after=seconds, scope=LimitScope.OBJECT
-			)
+			raise RateLimited("The calls of this month are used up.", retry_after=seconds, scope=OBJECT)
 
 	def _transaction(self, row: dict[str, Any]) -> TransactionData:
 		day = date.fromisoformat(row["date"])
