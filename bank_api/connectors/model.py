@@ -379,6 +379,7 @@ class EndReason(str, Enum):
 	REFUSED = "Refused"
 	REVOKED = "Revoked"
 	EXPIRED = "Expired"
+	REPLACED = "Replaced"
 	TECHNICAL = "Technical"
 	SECURITY = "Security"
 
