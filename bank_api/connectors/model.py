@@ -389,6 +389,7 @@ class EndReason(str, Enum):
 	REFUSED = "Refused"
 	REVOKED = "Revoked"
 	EXPIRED = "Expired"
+	REPLACED = "Replaced"
 	TECHNICAL = "Technical"
 	SECURITY = "Security"
 
