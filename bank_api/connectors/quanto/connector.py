@@ -1,12 +1,14 @@
 """Quanto behind the gateway's `SessionConnector` and `SetupConnector` protocols."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NoReturn
 
-from bank_api.connectors.errors import NotFound, Unsupported, sealed
+from bank_api.connectors.errors import InvalidRequest, NotFound, Unsupported, sealed
 from bank_api.connectors.model import (
+	AccountData,
+	Body,
 	ConsentData,
 	ConsentStatus,
 	Identity,
@@ -24,6 +26,7 @@ from bank_api.connectors.model import (
 	SessionRequest,
 	Token,
 	TokenHolder,
+	TransactionPage,
 )
 from bank_api.connectors.onboarding import (
 	ApiKey,
@@ -33,8 +36,11 @@ from bank_api.connectors.onboarding import (
 	Theme,
 	UploadedCertificate,
 )
-from bank_api.connectors.quanto import consents, permissions, sessions, setup, webhooks
+from bank_api.connectors.quanto import consents, ofb_transactions, permissions, sessions, setup, webhooks
 from bank_api.connectors.quanto.client import QuantoClient
+from bank_api.connectors.quanto.inventory import Inventory
+from bank_api.connectors.quanto.reading import Reader
+from bank_api.connectors.quanto.scope import Scope
 from bank_api.connectors.quanto.settings import read_settings
 from bank_api.connectors.rate_ledger import RateLedger
 
@@ -53,6 +59,8 @@ class QuantoConnector:
 		self._settings = read_settings(config.settings)
 		self._names = self._settings.names
 		self._client = QuantoClient(config, self._settings, ledger)
+		self._scope = Scope(self._client)
+		self._reader = Reader(self._scope)
 
 	# Sessions and consents (2.3, 3)
 
@@ -192,6 +200,35 @@ class QuantoConnector:
 	def event_types(self) -> Sequence[str]:
 		"""See `SetupConnector.event_types`."""
 		return webhooks.sharing_events(self._names)
+
+	# Data (4)
+
+	@sealed
+	def accounts(self, token: Token, provider_item_id: str, known: Collection[str] = ()) -> list[AccountData]:
+		"""See `Connector.accounts`: accounts, cards and the four kinds of credit contracts."""
+		if token.consent_id != provider_item_id:
+			raise InvalidRequest("The access token is one of another consent.")
+		return Inventory(self._scope, token, known).accounts()
+
+	@sealed
+	def transactions(
+		self, token: Token, provider_account_id: str, since: str | None, page: str | None
+	) -> TransactionPage:
+		"""See `Connector.transactions`. `since` counts by its day; rows come again while they lie after it."""
+		return self._reader.transactions(token, provider_account_id, since, page)
+
+	@sealed
+	def body(self, token: Token, path: str, query: Mapping[str, str] | None = None) -> Body:
+		"""See `SessionConnector.body`; `ofb_paths` lists the paths."""
+		return self._reader.body(token, path, query or {})
+
+	def tombstone(self, payload: str, provider_transaction_id: str) -> str:
+		"""See `Connector.tombstone`. The standard has no flag; the mark is `"deleted":true`."""
+		return ofb_transactions.tombstone(payload, provider_transaction_id)
+
+	def outline(self, payload: str) -> str:
+		"""See `Connector.outline`."""
+		return ofb_transactions.outline(payload)
 
 	# Webhooks (seed 3.3)
 

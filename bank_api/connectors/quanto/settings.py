@@ -62,6 +62,7 @@ class QuantoSettings:
 		zone: the banks' clock, as an offset such as `-03:00`: Brazil has had no summer time since 2019.
 		history_days: how far back the first read of transactions goes.
 		future_days: how far ahead scheduled transactions are asked for (4.4).
+		current_lists: whether banks have the lists of current transactions, which version 1 has not (4.4, 4.5).
 		resource_polls: how often a list of resources that the bank is still putting together (202) is asked for again.
 		resource_wait: seconds between two of these.
 		webhook_tolerance: seconds that a webhook's signature may be old, or early.
@@ -79,6 +80,7 @@ class QuantoSettings:
 	zone: timezone = timezone(timedelta(hours=-3))
 	history_days: int = 365
 	future_days: int = 365
+	current_lists: bool = True
 	resource_polls: int = 3
 	resource_wait: int = 1
 	webhook_tolerance: int = 300
@@ -105,6 +107,7 @@ def read_settings(values: Mapping[str, str]) -> QuantoSettings:
 		zone=read.zone("time_zone", default.zone),
 		history_days=read.number("history_days", default.history_days, least=1, most=366),
 		future_days=read.number("future_days", default.future_days, most=366),
+		current_lists=read.flag("current_lists", default.current_lists),
 		resource_polls=read.number("resource_polls", default.resource_polls, most=20),
 		resource_wait=read.number("resource_wait", default.resource_wait, most=30),
 		webhook_tolerance=read.number("webhook_tolerance", default.webhook_tolerance, least=1),
@@ -132,6 +135,12 @@ class _Reader:
 		if not (text.isascii() and text.isdigit() and len(text) < 10) or not least <= int(text) <= most:
 			raise self._bad(name, f"must be a whole number of at least {least}")
 		return int(text)
+
+	def flag(self, name: str, default: bool) -> bool:
+		value = self.text(name, "yes" if default else "no").lower()
+		if value not in ("1", "yes", "true", "0", "no", "false"):
+			raise self._bad(name, "must be yes or no")
+		return value in ("1", "yes", "true")
 
 	def zone(self, name: str, default: timezone) -> timezone:
 		text = self.text(name, "")
