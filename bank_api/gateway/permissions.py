@@ -40,6 +40,8 @@ CLIENT_COLUMN: dict[str, str | None] = {
 	"Bank API Transaction": "client",
 	"Bank API Webhook Event": "client",
 	"Bank API Webhook Delivery": "client",
+	"Bank API Whitelabel": None,
+	"Bank API Access Link": "client",
 	"Bank API Log": "client",
 }
 
@@ -122,4 +124,6 @@ query_conditions_account = _query_conditions("Bank API Account")
 query_conditions_transaction = _query_conditions("Bank API Transaction")
 query_conditions_webhook_event = _query_conditions("Bank API Webhook Event")
 query_conditions_webhook_delivery = _query_conditions("Bank API Webhook Delivery")
+query_conditions_whitelabel = _query_conditions("Bank API Whitelabel")
+query_conditions_access_link = _query_conditions("Bank API Access Link")
 query_conditions_log = _query_conditions("Bank API Log")

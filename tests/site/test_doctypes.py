@@ -12,6 +12,8 @@ UNIQUE = {
 	"Bank API Provider": [("provider_name",)],
 	"Bank API Certificate": [("title",)],
 	"Bank API Client": [("site",)],
+	"Bank API Whitelabel": [("title",)],
+	"Bank API Access Link": [("link_hash",), ("session_hash",)],
 	"Bank API End User": [("client", "provider", "user"), ("external_user_id",)],
 	"Bank API Connect Request": [("state_hash",), ("session_hash",)],
 	"Bank API Resource": [("item", "path")],
@@ -37,6 +39,7 @@ INDEXED = {
 	"Bank API Webhook Event": [("status", "next_try_at")],
 	"Bank API Webhook Delivery": [("status", "next_attempt_at"), ("client", "status", "sequence")],
 	"Bank API Connect Request": [("status", "expires_at"), ("end_user",)],
+	"Bank API Access Link": [("client", "user")],
 }
 SECRETS = {
 	"Bank API Provider": {"client_secret", "onboarding_link", "webhook_secret", "previous_webhook_secret"},
@@ -382,7 +385,13 @@ def test_a_manager_reads_all_and_writes_the_set_up_only(db):
 	user.append("roles", {"role": "Bank API Manager"})
 	user.insert(ignore_permissions=True)
 	db.set_user(user.name)
-	writable = {"Bank API Provider", "Bank API Certificate", "Bank API Client", "Bank API Settings"}
+	writable = {
+		"Bank API Provider",
+		"Bank API Certificate",
+		"Bank API Client",
+		"Bank API Whitelabel",
+		"Bank API Settings",
+	}
 	for doctype in our_doctypes(db):
 		assert db.has_permission(doctype, "read")
 		assert db.has_permission(doctype, "write") == (doctype in writable)

@@ -50,6 +50,8 @@ def make_rows(tenant: Tenant) -> dict[str, str]:
 			"event_type": "item.updated",
 			"payload": "{}",
 		},
+		"Bank API Whitelabel": {"title": f"Look {row_name()}"},
+		"Bank API Access Link": {"user": "anna", "link_hash": row_name(), "session_hash": row_name()},
 		"Bank API Log": {"action": "Test", "outcome": "Success"},
 	}
 	for doctype, row in values.items():
