@@ -116,9 +116,20 @@ def read_item(item: ItemKey) -> ItemData:
 
 def worth_reading(item: ItemKey, state: ItemData) -> bool:
 	"""Whether accounts can be read of an item in this state: without a valid consent every call would be refused."""
-	if by_consent(item.provider):
+	whose = holder(item.provider)
+	if whose is TokenHolder.CONSENT:
 		return state.status is ItemStatus.OK
+	if whose is TokenHolder.APPLICATION:  # what waits for others to approve may be readable in part
+		return state.status in (ItemStatus.OK, ItemStatus.WAITING)
 	return state.status not in (ItemStatus.WAITING, ItemStatus.UNSUPPORTED)
+
+
+def note_read(item: ItemKey) -> None:
+	"""Data was read under the consent behind an item, if there is one; the caller commits."""
+	frappe.db.sql(
+		"UPDATE `tabBank API Consent` SET last_access_at = %s WHERE provider = %s AND provider_consent_id = %s",
+		(site_now(), item.provider, item.item_id),
+	)
 
 
 def doubt(item: ItemKey, error: ProviderError) -> None:

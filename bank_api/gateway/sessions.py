@@ -265,6 +265,11 @@ def _purpose(purpose: str | None, before: frappe._dict | None, record: frappe._d
 	return text
 
 
+def default_end(provider: str) -> datetime | None:
+	"""Until when a consent is asked for where nobody says; None for no end."""
+	return _default_end(cint(frappe.db.get_value("Bank API Provider", provider, "consent_months")))
+
+
 def _default_end(months: int) -> datetime | None:
 	"""So many months from now on; None (no end) for 0."""
 	if months <= 0:
