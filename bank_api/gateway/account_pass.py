@@ -145,6 +145,7 @@ class AccountPass:
 	def _store(self, page: TransactionPage) -> Counts:
 		"""Write a page and the address of the next one in one commit."""
 		self.pages += 1
+		self.feed.listed_from = page.listed_from
 		counts = apply_page(self.feed, page.rows, self._listing(page))
 		newest = max((row.updated_at for row in page.rows if row.updated_at), default=None)
 		self.high = max(filter(None, (self.high, newest)), default=None)
@@ -171,10 +172,12 @@ class AccountPass:
 	def _withdraw_lost(self) -> Counts:
 		"""Pending rows are gone that only a former connection knew, or that a list by days names no longer."""
 		counts = settle_undecided(self.feed)
-		if self.since is None and self.feed.generation:
+		if self.since is None and self.feed.generation and not self.feed.listed_from:
 			counts.add(withdraw_lost_pending(self.feed, self.connector.tombstone))
 		if self.connector.reads_by_date and self.whole:
-			counts.add(withdraw_unlisted_pending(self.feed, self.since, self.connector.tombstone))
+			listed_from = self.feed.listed_from
+			first = listed_from.isoformat() if listed_from else self.since
+			counts.add(withdraw_unlisted_pending(self.feed, first, self.connector.tombstone))
 		return counts
 
 	def _done(self) -> dict[str, Any]:
@@ -188,6 +191,8 @@ class AccountPass:
 		}
 
 	def _next_since(self) -> str | None:
+		if self.feed.listed_from:
+			return self.since  # the days before are still to be read
 		if self.connector.reads_by_date:
 			days = cint(frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_overlap_days"))
 			return next_day(self.started, timedelta(days=days), oldest_pending(self.account))

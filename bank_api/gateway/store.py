@@ -77,6 +77,7 @@ class Feed:
 		pending: names of the pending rows that the pass under way has met.
 		undecided: transactions, by the keys they would be stored under, that may stand for a pending row; see
 			`settle_undecided`.
+		listed_from: first day of the list by days, where it begins later than it was asked for.
 	"""
 
 	account: str
@@ -90,6 +91,7 @@ class Feed:
 	ordinals: Ordinals = field(default_factory=Ordinals)
 	pending: set[str] = field(default_factory=set)
 	undecided: dict[str, TransactionData] = field(default_factory=dict)
+	listed_from: date | None = None
 
 
 @dataclass(slots=True)
@@ -154,8 +156,19 @@ def _apply(feed: Feed, page: list[tuple[str, TransactionData]], listing: Listing
 	known = _known(feed.account, page)
 	candidates = _candidates(feed, page, known)
 	if listing is not Listing.CHANGES:
-		candidates = [row for row in candidates if row.name not in feed.pending]
+		candidates = [
+			row for row in candidates if row.name not in feed.pending and not _is_before_list(feed, row)
+		]
 	return _write(feed, resolve(page, known, candidates, feed.generation, listing), received)
+
+
+def _is_before_list(feed: Feed, row: StoredTransaction) -> bool:
+	"""Whether a pending row lies before the list, which therefore cannot name it."""
+	return (
+		feed.listed_from is not None
+		and row.date < feed.listed_from
+		and row.status == TransactionStatus.PENDING.value
+	)
 
 
 def withdraw_lost_pending(feed: Feed, tombstone: Callable[[str, str], str]) -> Counts:

@@ -144,14 +144,15 @@ class ItemSync:
 		Where only the list may not be asked for any more, those known from before: their feeds have limits of their own.
 		"""
 		try:
-			listed = self._call(lambda token: connector.accounts(token, self.row.item_id))
+			known = self._known_accounts()
+			listed = self._call(lambda token: connector.accounts(token, self.row.item_id, known))
 		except RateLimited as error:
 			if not _of_one_object(error):
 				raise
 			frappe.db.rollback()
 			self.errors.append(error)
-			known = {"item": self.row.name, "status": OPEN}
-			rows = frappe.get_all(ACCOUNT, known, ["name", "account_name"], order_by="name")
+			still_open = {"item": self.row.name, "status": OPEN}
+			rows = frappe.get_all(ACCOUNT, still_open, ["name", "account_name"], order_by="name")
 			return {row.name: row.account_name or "" for row in rows}
 		owner = Owner(self.row.name, self.row.end_user, self.row.client, self.row.provider, state.bank_id)
 		stored = store_accounts(owner, listed)
@@ -163,6 +164,14 @@ class ItemSync:
 		access.note_read(self.key)
 		frappe.db.commit()
 		return {name: data.name for name, data in stored.open_accounts.items()}
+
+	def _known_accounts(self) -> frozenset[str]:
+		"""The provider's ids of the accounts that are described here, so that it need not be asked for that again."""
+		rows = frappe.db.sql(
+			f"SELECT provider_account_id FROM `tab{ACCOUNT}` WHERE item = %s AND IFNULL(payload, '') != ''",
+			self.row.name,
+		)
+		return frozenset(row[0] for row in rows)
 
 	def _is_held(self, account: str) -> bool:
 		"""Whether the provider wants no call about this account now; what it said before is still an error then."""

@@ -325,7 +325,7 @@ class FakeConnector:
 			raise AuthenticationExpired("The token has run out.", provider_code="TOKEN_EXPIRED")
 		return found
 
-	def accounts(self, token: Any, consent_id: str) -> list[AccountData]:
+	def accounts(self, token: Any, consent_id: str, known: Any = ()) -> list[AccountData]:
 		self.bank.called("accounts", consent_id)
 		found = self._granted(token)
 		self._limited("list")
