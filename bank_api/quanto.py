@@ -37,7 +37,7 @@ from bank_api.gateway.api import endpoint, verbatim
 CONNECTOR = "quanto"
 METHODS = ["GET", "POST"]
 CARD, CONTRACT = ("card",), ("loan",)
-ACCOUNT = ("checking", "savings", "payment")
+ACCOUNT = ("checking", "savings")
 
 # What is asked for where a call does not say: all of phase 2 (seed, 4), of a person or of a company (protocol 3.5).
 REGISTRATION = {
@@ -135,6 +135,7 @@ def get_quanto_session_link(
 		end_user = end_users.ensure(client.name, name, end_users.user_key(client, arguments.text(user)))
 	return sessions.start(client, name, end_user, terms, addresses, identity=identity, replaces=replaces)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_quanto_session(
@@ -158,6 +159,7 @@ def get_quanto_session(
 	found = session_data.find_request(client, request, session, arguments.text(user), provider)
 	return session_data.visit(found)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_quanto_consents(
@@ -176,6 +178,7 @@ def get_quanto_consents(
 	"""
 	client = arguments.caller(site)
 	return {"consents": session_data.consents(client, CONNECTOR, arguments.text(user), state, provider)}
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -202,6 +205,7 @@ def get_quanto_consent(
 		session_data.find(client, CONNECTOR, consent, item_id, arguments.text(user), provider)
 	)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_quanto_consent_details(
@@ -215,6 +219,7 @@ def get_quanto_consent_details(
 	client = arguments.caller(site)
 	row = session_data.find(client, CONNECTOR, consent, item_id, arguments.text(user), provider)
 	return verbatim(session_data.payload(row))
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -253,6 +258,7 @@ def extend_quanto_consent(
 	ends = arguments.instant("expires_at", expires_at) or sessions.default_end(row.provider)
 	return session_data.describe(consent_extension.extend(row, identity, ends, presence))
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_quanto_consent_extensions(
@@ -276,6 +282,7 @@ def get_quanto_consent_extensions(
 	item = session_data.item_of(client, CONNECTOR, item_id, consent, arguments.text(user), provider)
 	return bodies.answer(item, "extensions", _pages(page, page_size), max_age=max_age or 0)
 
+
 @frappe.whitelist(methods=[*METHODS, "DELETE"])
 @endpoint
 def delete_quanto_consent(
@@ -294,6 +301,7 @@ def delete_quanto_consent(
 	row = session_data.find(client, CONNECTOR, consent, item_id, arguments.text(user), provider)
 	return consents.delete(row.name)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_permission_groups(
@@ -307,6 +315,7 @@ def get_permission_groups(
 	"""
 	client = arguments.caller(site)
 	return {"groups": session_data.groups(providers.resolve(client, CONNECTOR, provider))}
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -343,6 +352,7 @@ def get_bank_accounts(
 	"""
 	return _accounts((), item_id, user, since, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_credit_cards(
@@ -354,6 +364,7 @@ def get_credit_cards(
 ) -> Response:
 	"""Card accounts; arguments and answer as `get_bank_accounts`."""
 	return _accounts(CARD, item_id, user, since, site, provider)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -367,6 +378,7 @@ def get_loans(
 	"""Loans; arguments and answer as `get_bank_accounts`."""
 	return _accounts(CONTRACT, item_id, user, since, site, provider, "loans")
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_financings(
@@ -378,6 +390,7 @@ def get_financings(
 ) -> Response:
 	"""Financings; arguments and answer as `get_bank_accounts`."""
 	return _accounts(CONTRACT, item_id, user, since, site, provider, "financings")
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -391,6 +404,7 @@ def get_invoice_financings(
 	"""Discounted receivables; arguments and answer as `get_bank_accounts`."""
 	return _accounts(CONTRACT, item_id, user, since, site, provider, "invoice-financings")
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_overdrafts(
@@ -402,6 +416,7 @@ def get_overdrafts(
 ) -> Response:
 	"""Unarranged overdrafts; arguments and answer as `get_bank_accounts`."""
 	return _accounts(CONTRACT, item_id, user, since, site, provider, "unarranged-accounts-overdraft")
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -443,6 +458,7 @@ def get_bank_transactions_by_account(
 	"""
 	return _transactions(account_id, item_id, user, since, limit, cursor, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_credit_card_transactions(
@@ -459,6 +475,7 @@ def get_credit_card_transactions(
 	client = arguments.caller(site)
 	reading.account(client, account_id, item_id, arguments.text(user), provider, kinds=CARD)
 	return _transactions(account_id, item_id, user, since, limit, cursor, site, provider)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -500,6 +517,7 @@ def get_account_balances(
 	"""
 	return _of_account("balances", account_id, item_id, max_age, user, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_account_overdraft_limits(
@@ -513,6 +531,7 @@ def get_account_overdraft_limits(
 	"""The overdraft limits of an account; arguments and answer as `get_account_balances`."""
 	return _of_account("overdraft-limits", account_id, item_id, max_age, user, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_credit_card_limits(
@@ -525,6 +544,7 @@ def get_credit_card_limits(
 ) -> Response:
 	"""The limits of a card; arguments and answer as `get_account_balances`."""
 	return _of_card("limits", {}, account_id, item_id, max_age, user, site, provider)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -549,6 +569,7 @@ def get_credit_card_bills(
 	query = _pages(page, page_size) | _days("fromDueDate", from_date, "toDueDate", to_date)
 	return _of_card("bills", query, account_id, item_id, max_age, user, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_credit_card_bill_transactions(
@@ -570,6 +591,7 @@ def get_credit_card_bill_transactions(
 	tail = f"bills/{arguments.key('bill_id', bill_id)}/transactions"
 	return _of_card(tail, _pages(page, page_size), account_id, item_id, max_age, user, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_contract(
@@ -582,6 +604,7 @@ def get_contract(
 ) -> Response:
 	"""The contract of a loan, financing, receivable or overdraft; arguments and answer as `get_account_balances`."""
 	return _of_contract("", {}, account_id, item_id, max_age, user, site, provider)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -596,7 +619,10 @@ def get_contract_warranties(
 	provider: str | None = None,
 ) -> Response:
 	"""The warranties of a contract; arguments and answer as `get_credit_card_bills`."""
-	return _of_contract("/warranties", _pages(page, page_size), account_id, item_id, max_age, user, site, provider)
+	return _of_contract(
+		"/warranties", _pages(page, page_size), account_id, item_id, max_age, user, site, provider
+	)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -611,6 +637,7 @@ def get_contract_instalments(
 	"""The scheduled instalments of a contract; arguments and answer as `get_account_balances`."""
 	return _of_contract("/scheduled-instalments", {}, account_id, item_id, max_age, user, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_contract_payments(
@@ -623,6 +650,7 @@ def get_contract_payments(
 ) -> Response:
 	"""The payments made on a contract; arguments and answer as `get_account_balances`."""
 	return _of_contract("/payments", {}, account_id, item_id, max_age, user, site, provider)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -643,7 +671,17 @@ def get_personal_identification(
 		page, page_size: which page, and how many rows it has (1000 at most).
 		max_age: as `get_account_balances`; banks allow eight such reads a month.
 	"""
-	return _of_item("customers/personal/identifications", _pages(page, page_size), item_id, consent, max_age, user, site, provider)
+	return _of_item(
+		"customers/personal/identifications",
+		_pages(page, page_size),
+		item_id,
+		consent,
+		max_age,
+		user,
+		site,
+		provider,
+	)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -658,6 +696,7 @@ def get_personal_qualification(
 	"""Income and occupation of the person; as `get_personal_identification`."""
 	return _of_item("customers/personal/qualifications", {}, item_id, consent, max_age, user, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_personal_financial_relations(
@@ -669,7 +708,10 @@ def get_personal_financial_relations(
 	provider: str | None = None,
 ) -> Response:
 	"""Since when the person is a customer, and of which products; as `get_personal_identification`."""
-	return _of_item("customers/personal/financial-relations", {}, item_id, consent, max_age, user, site, provider)
+	return _of_item(
+		"customers/personal/financial-relations", {}, item_id, consent, max_age, user, site, provider
+	)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -684,7 +726,17 @@ def get_business_identification(
 	provider: str | None = None,
 ) -> Response:
 	"""Registration data of the company; as `get_personal_identification`."""
-	return _of_item("customers/business/identifications", _pages(page, page_size), item_id, consent, max_age, user, site, provider)
+	return _of_item(
+		"customers/business/identifications",
+		_pages(page, page_size),
+		item_id,
+		consent,
+		max_age,
+		user,
+		site,
+		provider,
+	)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -699,6 +751,7 @@ def get_business_qualification(
 	"""Activities and turnover of the company; as `get_personal_identification`."""
 	return _of_item("customers/business/qualifications", {}, item_id, consent, max_age, user, site, provider)
 
+
 @frappe.whitelist(methods=METHODS)
 @endpoint
 def get_business_financial_relations(
@@ -710,7 +763,10 @@ def get_business_financial_relations(
 	provider: str | None = None,
 ) -> Response:
 	"""Since when the company is a customer, and of which products; as `get_personal_identification`."""
-	return _of_item("customers/business/financial-relations", {}, item_id, consent, max_age, user, site, provider)
+	return _of_item(
+		"customers/business/financial-relations", {}, item_id, consent, max_age, user, site, provider
+	)
+
 
 @frappe.whitelist(methods=METHODS)
 @endpoint
@@ -729,7 +785,9 @@ def get_resources(
 	Args:
 		max_age: seconds that a copy may be old; the provider is asked if missing, since such reads are not limited.
 	"""
-	return _of_item("resources", _pages(page, page_size), item_id, consent, max_age or 0, user, site, provider)
+	return _of_item(
+		"resources", _pages(page, page_size), item_id, consent, max_age or 0, user, site, provider
+	)
 
 
 def _identity(document: str | int | None, business_document: str | int | None) -> Identity:

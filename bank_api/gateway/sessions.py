@@ -101,7 +101,9 @@ def start(
 		DOCTYPE,
 		begun.request,
 		{
-			"session_hash": trip.state_hash(begun.context),  # until there is a visit: it marks the request as one
+			"session_hash": trip.state_hash(
+				begun.context
+			),  # until there is a visit: it marks the request as one
 			"session_status": REQUESTED,
 			"permissions": "\n".join(terms.permissions),
 			"purpose": terms.purpose,
