@@ -176,8 +176,9 @@ def open_link(token: str, cookie: str) -> Secret | None:
 	identifier, given = (match[1], match[2]) if match else (_NOBODY, _NOBODY)
 	row = _row({"link_hash": _hash(identifier)})
 	now = site_now()
-	known = row or frappe._dict(client="", user="", language="", redirect_url="", expires_at=now)
-	# No short cut: what is refused costs the same whatever it lacks.
+	# No short cut: what is refused costs the same whatever it lacks. (An empty name would be looked for by
+	# another statement than a name.)
+	known = row or frappe._dict(client="-", user="-", language="", redirect_url="", expires_at=now)
 	sealed = seal.fits(_key("link"), given, identifier, *_bound(known))
 	living = _lives(known)
 	in_time = bool(row) and known.expires_at > now and not row.revoked_at
