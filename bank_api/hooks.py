@@ -29,11 +29,14 @@ _TENANT_DOCTYPES = {
 	"Bank API End User": "end_user",
 	"Bank API Connect Request": "connect_request",
 	"Bank API Consent": "consent",
+	"Bank API Resource": "resource",
 	"Bank API Item": "item",
 	"Bank API Account": "account",
 	"Bank API Transaction": "transaction",
 	"Bank API Webhook Event": "webhook_event",
 	"Bank API Webhook Delivery": "webhook_delivery",
+	"Bank API Whitelabel": "whitelabel",
+	"Bank API Access Link": "access_link",
 	"Bank API Log": "log",
 }
 permission_query_conditions = {
@@ -52,6 +55,7 @@ doctype_js = dict.fromkeys(
 		"Bank API Provider",
 		"Bank API Webhook Delivery",
 		"Bank API Webhook Event",
+		"Bank API Whitelabel",
 	),
 	"public/js/form_buttons.js",
 )
@@ -81,6 +85,7 @@ website_route_rules = [{"from_route": "/bank-api/return", "to_route": "bank_api_
 # Finished records that only point at a client, item or end user do not keep it from being deleted.
 ignore_links_on_delete = [
 	"Bank API Log",
+	"Bank API Access Link",
 	"Bank API Webhook Event",
 	"Bank API Webhook Delivery",
 	"Bank API Connect Request",

@@ -1,6 +1,6 @@
 """What a provider's connector offers to the gateway."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -82,8 +82,15 @@ class Connector(Protocol):
 	def delete_item(self, token: Token, provider_item_id: str) -> None:
 		"""Withdraw the access to one bank; an unknown item counts as deleted."""
 
-	def accounts(self, token: Token, provider_item_id: str) -> list[AccountData]:
-		"""All accounts of an item."""
+	def accounts(self, token: Token, provider_item_id: str, known: Collection[str] = ()) -> list[AccountData]:
+		"""All accounts of an item.
+
+		Args:
+			token: of the item.
+			provider_item_id: the item.
+			known: ids of its accounts that the caller has stored: a provider that allows few reads need not be asked for
+				their description each time, and what it leaves out of its lists for a while stays (`AccountData.partial`).
+		"""
 
 	def transactions(
 		self, token: Token, provider_account_id: str, since: str | None, page: str | None
@@ -217,7 +224,7 @@ class SessionConnector(ConsentSource, Protocol):
 		"""
 
 	def consents(self) -> list[ConsentData]:
-		"""All consents that the provider holds for us, every page of them."""
+		"""All consents that the provider holds for us, every page of them; `approval` is not asked for here."""
 
 	def extend_consent(
 		self, consent_id: str, identity: Identity, expires_at: datetime | None, presence: Presence

@@ -89,12 +89,17 @@ class Unsupported(ProviderError):
 	code = "unsupported"
 
 
+OBJECT = "object"
+
+
 class RateLimited(ProviderError):
 	"""A limit is reached, the provider's or our own ledger of it.
 
 	Args:
 		message: see `ProviderError`.
 		retry_after: seconds until the next call is possible.
+		scope: `OBJECT` if only this kind of read of this one account is used up, and others go on; empty if every call
+			would be refused.
 	"""
 
 	code = "rate_limited"
@@ -104,12 +109,14 @@ class RateLimited(ProviderError):
 		message: str,
 		*,
 		retry_after: float,
+		scope: str = "",
 		status: int | None = None,
 		provider_code: str | None = None,
 		request_id: str | None = None,
 	):
 		super().__init__(message, status=status, provider_code=provider_code, request_id=request_id)
 		self.retry_after = retry_after
+		self.scope = scope
 
 
 class ProviderUnavailable(ProviderError):

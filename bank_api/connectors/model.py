@@ -250,7 +250,11 @@ class LoanDetails:
 
 @dataclass(frozen=True, slots=True)
 class AccountData:
-	"""An account, card or loan as the provider describes it now."""
+	"""An account, card or loan as the provider describes it now.
+
+	`partial` says that the provider was asked for less than everything, of an account that the gateway knows already: what
+	is None or empty here stays as it is stored, and `payload` is a JSON object of the members that are told anew.
+	"""
 
 	provider_account_id: str
 	provider_item_id: str
@@ -267,6 +271,7 @@ class AccountData:
 	shared: bool = True
 	updated_at: datetime | None = None
 	loan: LoanDetails | None = None
+	partial: bool = False
 
 
 class TransactionStatus(str, Enum):
@@ -305,10 +310,15 @@ class TransactionData(NamedTuple):
 
 
 class TransactionPage(NamedTuple):
-	"""A page of one account's changed transactions and where the next one is, if there is one."""
+	"""A page of one account's changed transactions and where the next one is, if there is one.
+
+	`listed_from` is the first day of the list if the provider let less be read than was asked for: its silence says nothing
+	about the days before, and the next pass has to ask for them again.
+	"""
 
 	rows: list[TransactionData]
 	next_page: str | None
+	listed_from: Day | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +389,7 @@ class EndReason(str, Enum):
 	REFUSED = "Refused"
 	REVOKED = "Revoked"
 	EXPIRED = "Expired"
+	REPLACED = "Replaced"
 	TECHNICAL = "Technical"
 	SECURITY = "Security"
 

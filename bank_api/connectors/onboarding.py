@@ -66,11 +66,13 @@ class Credentials:
 		organization_id: of the organisation (UUID).
 		software_statement_id: of the application (UUID).
 		client_id: the application's client id in the directory.
+		redirect_uris: the application's addresses to which end users may be sent back, as registered there.
 	"""
 
 	organization_id: str
 	software_statement_id: str
 	client_id: str
+	redirect_uris: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

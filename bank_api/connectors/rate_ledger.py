@@ -49,6 +49,9 @@ class RateLedger(Protocol):
 			RateLimited: no slot becomes free in time; `retry_after` says when one will.
 		"""
 
+	def give_back(self, bucket: str) -> None:
+		"""Undo the last `acquire` of a bucket: the call turned out to be one that the provider does not count."""
+
 
 def refused(wait: float) -> RateLimited:
 	"""The error of a ledger that has no slot for the next `wait` seconds."""
@@ -94,6 +97,12 @@ class MemoryLedger:
 		if calls > 0:
 			acquire_patiently(lambda: self._take(bucket, calls, seconds), self._sleep)
 
+	def give_back(self, bucket: str) -> None:
+		"""See `RateLedger.give_back`."""
+		with self._lock:
+			if times := self._calls.get(bucket):
+				times.pop()
+
 	def _take(self, bucket: str, calls: int, seconds: int) -> float:
 		with self._lock:
 			now = self._clock()
@@ -113,5 +122,7 @@ class MemoryLedger:
 
 	def _sweep(self, now: float) -> None:
 		"""Forget the buckets whose last call is out of its window."""
-		for bucket in [b for b, times in self._calls.items() if times[-1] + self._windows[b] < now]:
+		for bucket in [
+			b for b, times in self._calls.items() if not times or times[-1] + self._windows[b] < now
+		]:
 			del self._calls[bucket], self._windows[bucket]

@@ -50,8 +50,13 @@ class Finding:
 	values: Mapping[str, str] = field(default_factory=dict)
 
 
+def finding(messages: Mapping[str, str], code: str, *, fatal: bool = True, **values: str) -> Finding:
+	"""A finding whose sentence is one of `messages`."""
+	return Finding(code, messages[code].format(**values), fatal, values)
+
+
 def _finding(code: str, *, fatal: bool = True, **values: str) -> Finding:
-	return Finding(code, MESSAGES[code].format(**values), fatal, values)
+	return finding(MESSAGES, code, fatal=fatal, **values)
 
 
 def check(
@@ -80,13 +85,26 @@ def check(
 		raise CertificateError("no_certificate", "There is no certificate.")
 	leaf = chain[0]
 	return [
-		*_key(leaf, key_fingerprint),
-		*_dates(chain, now),
+		*fit_findings(chain, key_fingerprint, now),
 		*_usage(leaf, usage),
 		*_identity(leaf, role),
-		*_chain(chain),
-		*_roots(chain, roots),
+		*authority_findings(chain, roots),
 	]
+
+
+def fit_findings(chain: Sequence[Certificate], key_fingerprint: str, now: datetime) -> Iterator[Finding]:
+	"""What speaks against a certificate of any profile: another key, too weak a one, ended, an authority's own."""
+	leaf = chain[0]
+	yield from _key(leaf, key_fingerprint)
+	yield from _dates(chain, now)
+	if leaf.is_authority:
+		yield _finding("is_authority")
+
+
+def authority_findings(chain: Sequence[Certificate], roots: str | None) -> Iterator[Finding]:
+	"""What speaks against the chain of a certificate of any profile."""
+	yield from _chain(chain)
+	yield from _roots(chain, roots)
 
 
 def _key(leaf: Certificate, fingerprint: str) -> Iterator[Finding]:
@@ -109,8 +127,6 @@ def _dates(chain: Sequence[Certificate], now: datetime) -> Iterator[Finding]:
 
 
 def _usage(leaf: Certificate, usage: Usage) -> Iterator[Finding]:
-	if leaf.is_authority:
-		yield _finding("is_authority")
 	if leaf.key_usage is not None and not _may_sign(leaf.key_usage, usage):
 		yield _finding("wrong_usage_key")
 	if usage is Usage.TRANSPORT:

@@ -19,11 +19,13 @@ from bank_api.connectors.errors import InvalidRequest, MalformedResponse, NotFou
 from bank_api.connectors.model import Token, TransactionPage
 from bank_api.gateway import access
 from bank_api.gateway.clock import UTC, iso, site_now, utc_now
+from bank_api.gateway.identity import Listing
 from bank_api.gateway.store import (
 	Counts,
 	Feed,
 	apply_page,
 	oldest_pending,
+	settle_undecided,
 	withdraw_lost_pending,
 	withdraw_unlisted_pending,
 )
@@ -31,6 +33,8 @@ from bank_api.gateway.store import (
 MAX_PAGES = 20_000
 _DOCTYPE = "Bank API Account"
 _TOKEN_MARGIN = timedelta(minutes=2)
+_RESUME_WITHIN = timedelta(hours=1)
+"""How soon a pass that was cut off goes on where it stopped, although its pending rows may be booked meanwhile."""
 _COLUMNS = [
 	"provider_account_id",
 	"item",
@@ -66,6 +70,10 @@ class AccountPass:
 		item_id = frappe.db.get_value("Bank API Item", self.row.item, "item_id")
 		self.key = access.ItemKey(self.row.provider, self.row.end_user, item_id)
 		self.page: str | None = self.row.sync_page
+		# What became of a stored pending row is told by a whole list only, so such a pass keeps no place to go on from.
+		self.needs_all = self.connector.reads_by_date and oldest_pending(self.account) is not None
+		if self.page and self.needs_all and utc_now() - _instant(self.row.sync_started) > _RESUME_WITHIN:
+			self.page = None
 		self.whole = self.page is None  # whether this pass has seen every row of its list
 		self.pages = 0
 		self.since: str | None = self.row.sync_since
@@ -137,15 +145,15 @@ class AccountPass:
 	def _store(self, page: TransactionPage) -> Counts:
 		"""Write a page and the address of the next one in one commit."""
 		self.pages += 1
-		only = self.whole and self.pages == 1 and page.next_page is None
-		counts = apply_page(self.feed, page.rows, whole=only and self.connector.reads_by_date)
+		self.feed.listed_from = page.listed_from
+		counts = apply_page(self.feed, page.rows, self._listing(page))
 		newest = max((row.updated_at for row in page.rows if row.updated_at), default=None)
 		self.high = max(filter(None, (self.high, newest)), default=None)
 		values: dict[str, Any] = {"sync_high": self.high}
 		if page.next_page is None:
 			counts.add(self._withdraw_lost())
 			values |= self._done()
-		elif not self.feed.ordinals:
+		elif not (self.feed.ordinals or self.needs_all):
 			# A pass with rows without ids counts equals from its start, so after a kill it starts again.
 			values |= {"sync_page": page.next_page, "sync_started": iso(self.started)}
 		if counts.changed:
@@ -155,13 +163,21 @@ class AccountPass:
 		frappe.db.commit()  # the page and its cursor stand or fall together
 		return counts
 
+	def _listing(self, page: TransactionPage) -> Listing:
+		"""What this page does not name is gone only if it belongs to a list by days that is read from its start."""
+		if not (self.connector.reads_by_date and self.whole):
+			return Listing.CHANGES
+		return Listing.WHOLE if self.pages == 1 and page.next_page is None else Listing.PART
+
 	def _withdraw_lost(self) -> Counts:
 		"""Pending rows are gone that only a former connection knew, or that a list by days names no longer."""
-		counts = Counts()
-		if self.since is None and self.feed.generation:
+		counts = settle_undecided(self.feed)
+		if self.since is None and self.feed.generation and not self.feed.listed_from:
 			counts.add(withdraw_lost_pending(self.feed, self.connector.tombstone))
 		if self.connector.reads_by_date and self.whole:
-			counts.add(withdraw_unlisted_pending(self.feed, self.since, self.connector.tombstone))
+			listed_from = self.feed.listed_from
+			first = listed_from.isoformat() if listed_from else self.since
+			counts.add(withdraw_unlisted_pending(self.feed, first, self.connector.tombstone))
 		return counts
 
 	def _done(self) -> dict[str, Any]:
@@ -169,11 +185,14 @@ class AccountPass:
 			"sync_page": None,
 			"sync_started": None,
 			"sync_error": None,
+			"held_until": None,
 			"last_synced_at": site_now(),
 			"sync_since": self._next_since(),
 		}
 
 	def _next_since(self) -> str | None:
+		if self.feed.listed_from:
+			return self.since  # the days before are still to be read
 		if self.connector.reads_by_date:
 			days = cint(frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_overlap_days"))
 			return next_day(self.started, timedelta(days=days), oldest_pending(self.account))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import frappe
 
+from bank_api.connectors import verbatim
 from bank_api.connectors.model import AccountData, ItemStatus, LoanDetails
 from bank_api.gateway.account_matching import AccountMatches, StoredAccount, match_accounts
 from bank_api.gateway.plain import shown
@@ -51,6 +52,8 @@ def store_accounts(owner: Owner, incoming: list[AccountData]) -> StoreResult:
 	for data in incoming:
 		if data.provider_account_id in matches.taken_over:
 			continue
+		if data.partial and data.provider_account_id not in matches.rows:
+			continue  # its description comes with one of the next readings
 		name, wrote = _store(owner, data, matches)
 		changed = changed or wrote
 		if data.shared:
@@ -112,6 +115,8 @@ def _store(owner: Owner, data: AccountData, matches: AccountMatches) -> tuple[st
 		return doc.insert(ignore_permissions=True).name, True
 	columns = [*values, "aliases", "generation"]
 	stored = frappe.db.get_value(DOCTYPE, name, columns, as_dict=True, for_update=True)
+	if data.partial:
+		values = _told(values, data, stored.payload)
 	reconnected = stored.provider_account_id != data.provider_account_id
 	if stored.item != owner.item:
 		frappe.db.sql("UPDATE `tabBank API Transaction` SET item = %s WHERE account = %s", (owner.item, name))
@@ -158,6 +163,15 @@ def _values(owner: Owner, data: AccountData) -> dict[str, Any]:
 		"status": OPEN if data.shared else NOT_SHARED,
 		"payload": data.payload,
 	} | {name: _exact(getattr(loan, name)) for name in _LOAN_FIELDS}
+
+
+def _told(values: dict[str, Any], data: AccountData, stored: str | None) -> dict[str, Any]:
+	"""What a partial reading tells; the rest stays as it is stored."""
+	told = {column: value for column, value in values.items() if value not in (None, "")}
+	if data.balance is None:
+		del told["balance_value"]
+	told["payload"] = verbatim.replace_members(stored, verbatim.members(data.payload)) if stored else stored
+	return told
 
 
 def _exact(value: Any) -> Any:

@@ -11,6 +11,7 @@ from frappe import _
 from frappe.model.document import Document
 
 from bank_api.gateway import certificates
+from bank_api.gateway.certificate_profiles import SUBJECT_FIELDS
 from bank_api.gateway.certificates import (
 	ACTIVE,
 	DOCTYPE,
@@ -20,7 +21,6 @@ from bank_api.gateway.certificates import (
 	PROVIDER,
 	PROVIDER_FIELD,
 	RETIRED,
-	SUBJECT_FIELDS,
 )
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import BadArgument
@@ -84,7 +84,14 @@ def prepare(name: str, title: str) -> str:
 		raise BadArgument(_("There is a certificate of this title already."))
 	successor = frappe.new_doc(DOCTYPE)
 	successor.update({field: doc.get(field) for field in (*SUBJECT_FIELDS, "key_type", "roots")})
-	successor.update({"title": title.strip(), "usage": doc.usage, "environment": doc.environment})
+	successor.update(
+		{
+			"title": title.strip(),
+			"profile": doc.profile,
+			"usage": doc.usage,
+			"environment": doc.environment,
+		}
+	)
 	successor.successor_of = name
 	successor.flags.by_gateway = True
 	successor.insert()

@@ -13,7 +13,7 @@ def words(code: str, fallback: str, values: Mapping[str, str] | None = None) -> 
 		fallback: what it says itself, in English, for a code that has no sentence here.
 		values: what belongs into the sentence, by name.
 	"""
-	for sentences in (_files(), _certificates(), _records()):
+	for sentences in (_files(), _certificates(), _icp_brasil(), _records()):
 		if code in sentences:
 			return sentences[code].format(**(values or {}))
 	return fallback
@@ -86,6 +86,37 @@ def _certificates() -> dict[str, str]:
 			"The certificate {name} does not belong to this chain. Upload the file without it."
 		),
 		"root_unknown": _("The chain does not end at one of the root certificates of this record."),
+	}
+
+
+def _icp_brasil() -> dict[str, str]:
+	"""A certificate is not what Open Finance Brasil wants (`bank_api.crypto.icp_checks`)."""
+	return {
+		"icp_rsa": _(
+			"ICP-Brasil certificates have RSA keys of at least 2048 bits; this one has another kind."
+		),
+		"icp_hash": _("The certificate is signed with {name}. Ask the authority for one with SHA-256."),
+		"icp_level_seal": _(
+			"This is a signing certificate (BRSEAL): it belongs to the organization. "
+			"The software statement takes the transport certificate (BRCAC)."
+		),
+		"icp_level_transport": _(
+			"This is a transport certificate (BRCAC): it belongs to the software statement. "
+			"The organization takes the signing certificate (BRSEAL)."
+		),
+		"icp_software": _(
+			"The certificate names another application (UID) than the software statement. "
+			"Compare the software statement's ID with the Directory, then ask the authority."
+		),
+		"icp_organization": _(
+			"The certificate names another organization than the one in the Directory. "
+			"Compare the organization's ID with the Directory, then ask the authority."
+		),
+		"icp_no_client": _("The certificate does not allow its key to show who calls (clientAuth)."),
+		"icp_no_seal": _("The certificate does not allow its key to seal (nonRepudiation)."),
+		"icp_directory_sandbox": _(
+			"The certificate has the short form of the Directory's sandbox. For production, ICP-Brasil issues a full one."
+		),
 	}
 
 

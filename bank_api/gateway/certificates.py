@@ -14,13 +14,12 @@ from frappe.model.document import Document
 from frappe.utils.password import get_decrypted_password, set_encrypted_password
 
 from bank_api.connectors.model import KeyPair, Secret
-from bank_api.crypto.certificates import Bundle, Certificate, Finding, Usage, check, read_bundle
-from bank_api.crypto.csr import CsrRequest, build_csr
+from bank_api.crypto.certificates import Bundle, Certificate, Finding, Usage, read_bundle
 from bank_api.crypto.errors import CertificateError
 from bank_api.crypto.keys import PrivateKey, parsed
-from bank_api.gateway import audit
+from bank_api.gateway import audit, certificate_profiles
 from bank_api.gateway.certificate_words import words
-from bank_api.gateway.clock import to_site, utc_now
+from bank_api.gateway.clock import to_site
 from bank_api.gateway.errors import BadArgument, NotConfigured
 
 DOCTYPE = "Bank API Certificate"
@@ -39,25 +38,12 @@ DRAFT, CSR_READY, PREPARED, ACTIVE, RETIRED, EXPIRED = (
 IN_PREPARATION = (DRAFT, CSR_READY, PREPARED)
 # Which field of a provider names a certificate of which usage.
 PROVIDER_FIELD = {Usage.TRANSPORT.value: "transport_certificate", Usage.SIGNING.value: "signing_certificate"}
-ROLE_FIELDS = {"PSP_AI": "role_ai", "PSP_PI": "role_pi", "PSP_IC": "role_ic", "PSP_AS": "role_as"}
 KEY_TYPES: dict[str, tuple[Any, ...]] = {
 	"RSA 2048": ("RSA", 2048),
 	"RSA 3072": ("RSA", 3072),
 	"RSA 4096": ("RSA", 4096),
 	"P-256": ("P-256",),
 }
-# What a successor takes over from the certificate before it.
-SUBJECT_FIELDS = (
-	"organization",
-	"organization_identifier",
-	"country",
-	"common_name",
-	"dns_names",
-	"email",
-	*ROLE_FIELDS.values(),
-	"authority_name",
-	"authority_id",
-)
 # What only this module writes; the controller keeps everybody else's hands off.
 OWN_FIELDS = (
 	"status",
@@ -99,13 +85,14 @@ def make_request(name: str, *, new_key: bool = False) -> str:
 		raise BadArgument(
 			_("This certificate has been issued already. Prepare a successor and make the request there.")
 		)
-	request = _csr_request(doc)
+	profile = certificate_profiles.of(doc)
+	_check_complete(doc, profile)
 	key = _stored_key(doc) if doc.key_fingerprint and not new_key else None
 	if key is None:
 		key = PrivateKey.generate(*KEY_TYPES[doc.key_type])
 		_store_key(doc, key)
 	try:
-		csr = build_csr(key, request)
+		csr = profile.request(key, doc)
 	except CertificateError as error:
 		raise BadArgument(
 			_("The request cannot be made from these fields: {0}").format(error.message)
@@ -115,28 +102,10 @@ def make_request(name: str, *, new_key: bool = False) -> str:
 	return csr
 
 
-def _csr_request(doc: Document) -> CsrRequest:
-	needed = ["organization", "organization_identifier", "country", "common_name"]
-	roles = tuple(role for role, field in ROLE_FIELDS.items() if doc.get(field))
-	if doc.usage == Usage.TRANSPORT.value:
-		needed += ["dns_names"]
-	if roles:
-		needed += ["authority_name", "authority_id"]
-	missing = [_(doc.meta.get_label(field)) for field in needed if not doc.get(field)]
+def _check_complete(doc: Document, profile: certificate_profiles.Profile) -> None:
+	missing = [_(doc.meta.get_label(field)) for field in profile.needed(doc) if not doc.get(field)]
 	if missing:
 		raise BadArgument(_("Fill in first: {0}").format(", ".join(missing)))
-	return CsrRequest(
-		usage=Usage(doc.usage),
-		country=doc.country,
-		organization=doc.organization,
-		organization_identifier=doc.organization_identifier,
-		common_name=doc.common_name,
-		dns_names=tuple((doc.dns_names or "").split()),
-		roles=roles,
-		authority_name=doc.authority_name or "",
-		authority_id=doc.authority_id or "",
-		email=doc.email or "",
-	)
 
 
 # --- upload and check
@@ -178,7 +147,9 @@ def check_stored(name: str) -> list[Finding]:
 	doc = frappe.get_doc(DOCTYPE, name)
 	if not doc.chain:
 		raise BadArgument(_("Nothing to check yet: upload the issued certificate first."))
-	return _chain_findings(doc, read_bundle(doc.chain.encode()).chain, doc.key_fingerprint)
+	return certificate_profiles.of(doc).findings(
+		doc, read_bundle(doc.chain.encode()).chain, doc.key_fingerprint
+	)
 
 
 def in_words(finding: Finding) -> str:
@@ -219,39 +190,13 @@ def _findings(doc: Document, bundle: Bundle) -> list[Finding]:
 		return [Finding("no_key", "There is no private key for this certificate.", True)]
 	if doc.thumbprint and bundle.chain[0].thumbprint != doc.thumbprint:
 		return [Finding("other_certificate", "Another certificate has been issued for this record.", True)]
-	return _chain_findings(doc, bundle.chain, fingerprint)
-
-
-def _chain_findings(doc: Document, chain: tuple[Certificate, ...], fingerprint: str) -> list[Finding]:
-	found = check(
-		chain,
-		key_fingerprint=fingerprint,
-		usage=Usage(doc.usage),
-		now=utc_now(),
-		roots=doc.roots or None,
-		role="PSP_AI" if doc.role_ai else None,
-	)
-	return [*found, *_differences(doc, chain[0])]
-
-
-def _differences(doc: Document, leaf: Certificate) -> list[Finding]:
-	"""What the authority has written otherwise than it was asked to: worth a look, not a reason to refuse."""
-	found = []
-	asked = {role for role, field in ROLE_FIELDS.items() if doc.get(field)}
-	if doc.csr and asked != set(leaf.roles):
-		found.append(Finding("roles_differ", "The roles are not those that were asked for.", False))
-	identifier = doc.organization_identifier
-	if doc.csr and identifier and identifier != leaf.organization_identifier:
-		found.append(
-			Finding("identifier_differs", "The identifier is not the one that was asked for.", False)
-		)
-	return found
+	return certificate_profiles.of(doc).findings(doc, bundle.chain, fingerprint)
 
 
 def _store_chain(doc: Document, chain: tuple[Certificate, ...]) -> None:
 	leaf = chain[0]
 	if not doc.csr:
-		_fill_in(doc, leaf)
+		certificate_profiles.of(doc).fill_in(doc, leaf)  # one that came ready-made says itself who holds it
 	values = {
 		"chain": "".join(certificate.pem.strip() + "\n" for certificate in chain),
 		"subject": leaf.subject,
@@ -266,17 +211,6 @@ def _store_chain(doc: Document, chain: tuple[Certificate, ...]) -> None:
 	if doc.status in (DRAFT, CSR_READY):
 		values |= {"status": PREPARED if doc.successor_of else ACTIVE, "expiry_notice": 0}
 	write(doc, **values)
-
-
-def _fill_in(doc: Document, leaf: Certificate) -> None:
-	"""A certificate that came ready-made says itself who holds it."""
-	for field in ("organization", "organization_identifier", "country", "common_name"):
-		doc.set(field, getattr(leaf, field) or doc.get(field))
-	doc.dns_names = "\n".join(leaf.dns_names) or doc.dns_names
-	doc.authority_name = leaf.authority_name or doc.authority_name
-	doc.authority_id = leaf.authority_id or doc.authority_id
-	for role, field in ROLE_FIELDS.items():
-		doc.set(field, int(role in leaf.roles))
 
 
 # --- for connectors

@@ -11,7 +11,7 @@ from bank_api.gateway.errors import UnknownObject
 
 DEFAULT_DAYS = 180
 DEFAULT_FREQUENCY = 4
-MAX_ID = 140
+MAX_ID = 256
 
 
 @dataclass(frozen=True, slots=True)

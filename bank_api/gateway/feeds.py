@@ -17,7 +17,7 @@ from bank_api.gateway import end_users
 from bank_api.gateway.clock import iso, to_utc
 from bank_api.gateway.errors import ConsentNeeded, DataNotReady, UnknownObject
 
-_LONGEST_ID = 140
+_LONGEST_ID = 256
 _HUMAN_NEEDED = "Action Required"
 
 

@@ -12,6 +12,8 @@ DEFAULT_STALE_HOURS = 48
 def mark_feeds(item: str | None = None) -> None:
 	"""Write Fresh, Stale, Never or Stopped into `feed`; the caller commits.
 
+	An account that may not be read for a while does not fail its item, but it makes it stale when its time has come.
+
 	Args:
 		item: name of the one item to judge; all items if None.
 	"""
@@ -22,7 +24,12 @@ def mark_feeds(item: str | None = None) -> None:
 				WHEN status = 'Deleted' THEN 'Stopped'
 				WHEN last_success_at IS NULL THEN IF(creation < %(limit)s, 'Stale', 'Never')
 				WHEN last_success_at < %(limit)s THEN 'Stale'
+				WHEN EXISTS (
+					SELECT 1 FROM `tabBank API Account` account WHERE account.item = `tabBank API Item`.name
+						AND account.status = 'Open' AND account.held_until > %(now)s
+						AND IFNULL(account.last_synced_at, account.creation) < %(limit)s
+				) THEN 'Stale'
 				ELSE 'Fresh' END
 			WHERE provider = %(provider)s AND (%(item)s IS NULL OR name = %(item)s)""",
-			{"limit": limit, "provider": provider.name, "item": item},
+			{"limit": limit, "now": site_now(), "provider": provider.name, "item": item},
 		)

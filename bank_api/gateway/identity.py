@@ -7,7 +7,8 @@ Pure functions over plain data; `store` feeds them from the database. The rules,
    pass over the feed, so that two real twins stay two;
 3. an id that arrives late finds the row that was stored without one, by content;
 4. after a reconnection every id may be new: rows of the former connection are found by content;
-5. a pending row that the bank deletes and books anew under another id and day is the same row.
+5. a pending row that the bank deletes and books anew under another id and day is the same row. Where the bank does not
+   say that it deletes, its absence from a whole list does; over several pages that is known with the last one only.
 
 Changing what `identity_key` answers for a given transaction is a migration.
 """
@@ -19,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
+from enum import Enum
 from typing import NamedTuple
 
 from bank_api.connectors.model import TransactionData, TransactionStatus
@@ -48,11 +50,23 @@ class StoredTransaction(NamedTuple):
 
 
 class Match(NamedTuple):
-	"""An incoming transaction, the key it is stored under, and the row it is, if one exists."""
+	"""An incoming transaction, the key it is stored under, and the row it is, if one exists.
+
+	`undecided`: it may stand for a pending row, which only the rest of the list can tell.
+	"""
 
 	data: TransactionData
 	identity: str
 	row: StoredTransaction | None
+	undecided: bool = False
+
+
+class Listing(Enum):
+	"""What a page says about the pending rows that it does not name."""
+
+	CHANGES = "nothing: it lists what has changed"
+	PART = "nothing yet: it is one page of a whole list by days"
+	WHOLE = "they are withdrawn: it is, or ends, a whole list by days"
 
 
 def normal_text(text: str) -> str:
@@ -159,7 +173,7 @@ def resolve(
 	known: dict[str, StoredTransaction],
 	candidates: Sequence[StoredTransaction],
 	generation: int,
-	whole: bool = False,
+	listing: Listing = Listing.CHANGES,
 ) -> list[Match]:
 	"""Decide which row each transaction of a page is.
 
@@ -169,7 +183,8 @@ def resolve(
 		candidates: stored rows that may turn up under another key: those without an id, those of a former
 			connection, and pending ones, deleted by the bank or not.
 		generation: number of the account's present connection.
-		whole: the page is a whole list by days: a pending row that it does not name is withdrawn thereby.
+		listing: what the absence of a row means. For a list by days, `candidates` must hold no pending row that an
+			earlier page has named.
 
 	Returns:
 		one match per transaction, in the order of the page.
@@ -184,8 +199,11 @@ def resolve(
 	free_or_gone = {row.name: row for row in candidates if row.name not in taken or row.name in gone}
 	_match_content(matches, free, generation)
 	_match_day_and_amount(matches, free, generation)
-	if whole:
-		gone |= {row.name for row in free.values() if row.status == TransactionStatus.PENDING.value}
+	pending = {row.name: row for row in free.values() if row.status == TransactionStatus.PENDING.value}
+	if listing is Listing.PART:
+		_leave_undecided(matches, pending.values())
+	elif listing is Listing.WHOLE:
+		gone |= pending.keys()
 	replaced = _match_pending(matches, free_or_gone, free, gone, generation)
 	return [match for match in matches if not _is_replaced(match, replaced)]
 
@@ -268,11 +286,7 @@ def _match_pending(
 		return replaced
 	for place, match in _unmatched(matches):
 		data = match.data
-		rows = [
-			row
-			for row in groups.get((data.amount, data.currency), ())
-			if abs((row.date - data.date).days) <= REPLACEMENT_DAYS
-		]
+		rows = [row for row in groups.get((data.amount, data.currency), ()) if _is_near(row, data)]
 		if not rows:
 			continue
 		row = max(rows, key=lambda row: (_likeness(row, data), -abs((row.date - data.date).days)))
@@ -282,11 +296,26 @@ def _match_pending(
 	return replaced
 
 
+def _leave_undecided(matches: list[Match], pending: Iterable[StoredTransaction]) -> None:
+	"""Mark what may stand for a pending row that no page has named so far."""
+	groups: dict[tuple[Decimal, str], list[StoredTransaction]] = defaultdict(list)
+	for row in pending:
+		groups[Decimal(row.amount), row.currency].append(row)
+	for place, match in _unmatched(matches):
+		data = match.data
+		if any(_is_near(row, data) for row in groups.get((data.amount, data.currency), ())):
+			matches[place] = match._replace(undecided=True)
+
+
+def _is_near(row: StoredTransaction, data: TransactionData) -> bool:
+	return abs((row.date - data.date).days) <= REPLACEMENT_DAYS
+
+
 def _unmatched(matches: list[Match]) -> list[tuple[int, Match]]:
 	return [
 		(place, match)
 		for place, match in enumerate(matches)
-		if match.row is None and match.data.status is not TransactionStatus.DELETED
+		if match.row is None and not match.undecided and match.data.status is not TransactionStatus.DELETED
 	]
 
 

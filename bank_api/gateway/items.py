@@ -14,7 +14,7 @@ from bank_api.gateway.errors import UnknownObject
 from bank_api.gateway.plain import shown
 
 DOCTYPE = "Bank API Item"
-MAX_ID = 140
+MAX_ID = 256
 
 _COLUMNS = [
 	"name",

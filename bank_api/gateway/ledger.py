@@ -29,6 +29,7 @@ redis.call('LTRIM', KEYS[1], 0, calls - 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2] + 1)
 return 0
 """
+_GIVE_BACK = "return redis.call('LPOP', KEYS[1])"
 
 
 class RedisLedger:
@@ -44,6 +45,7 @@ class RedisLedger:
 		cache = frappe.cache()
 		self._prefix = cache.make_key(f"bank_api:ledger:{provider}:")
 		self._script = cache.register_script(_TAKE)
+		self._give_back = cache.register_script(_GIVE_BACK)
 		self._fallback = MemoryLedger()
 
 	def acquire(self, bucket: str, calls: int, seconds: int) -> None:
@@ -55,6 +57,14 @@ class RedisLedger:
 		except redis.RedisError:
 			logger.warning("Redis does not answer: this process counts its calls alone meanwhile")
 			self._fallback.acquire(bucket, calls, seconds)
+
+	def give_back(self, bucket: str) -> None:
+		"""See `RateLedger.give_back`."""
+		try:
+			self._give_back(keys=[self._prefix + bucket.encode()], args=[])
+		except redis.RedisError:
+			logger.warning("Redis does not answer: a call that does not count stays counted")
+			self._fallback.give_back(bucket)
 
 	def _take(self, bucket: str, calls: int, seconds: int) -> float:
 		return int(self._script(keys=[self._prefix + bucket.encode()], args=[calls, seconds])) / 1_000_000

@@ -34,11 +34,14 @@ CLIENT_COLUMN: dict[str, str | None] = {
 	"Bank API End User": "client",
 	"Bank API Connect Request": "client",
 	"Bank API Consent": "client",
+	"Bank API Resource": "client",
 	"Bank API Item": "client",
 	"Bank API Account": "client",
 	"Bank API Transaction": "client",
 	"Bank API Webhook Event": "client",
 	"Bank API Webhook Delivery": "client",
+	"Bank API Whitelabel": None,
+	"Bank API Access Link": "client",
 	"Bank API Log": "client",
 }
 
@@ -115,9 +118,12 @@ query_conditions_client = _query_conditions("Bank API Client")
 query_conditions_end_user = _query_conditions("Bank API End User")
 query_conditions_connect_request = _query_conditions("Bank API Connect Request")
 query_conditions_consent = _query_conditions("Bank API Consent")
+query_conditions_resource = _query_conditions("Bank API Resource")
 query_conditions_item = _query_conditions("Bank API Item")
 query_conditions_account = _query_conditions("Bank API Account")
 query_conditions_transaction = _query_conditions("Bank API Transaction")
 query_conditions_webhook_event = _query_conditions("Bank API Webhook Event")
 query_conditions_webhook_delivery = _query_conditions("Bank API Webhook Delivery")
+query_conditions_whitelabel = _query_conditions("Bank API Whitelabel")
+query_conditions_access_link = _query_conditions("Bank API Access Link")
 query_conditions_log = _query_conditions("Bank API Log")

@@ -10,6 +10,7 @@ from frappe.utils.password import get_decrypted_password
 from bank_api.connectors.base import Connector
 from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import KeyPair, ProviderConfig, RateLimits, Secret
+from bank_api.connectors.record_settings import fields_of
 from bank_api.connectors.registry import connector_for
 from bank_api.gateway import certificates, refusals
 from bank_api.gateway.clients import ClientContext
@@ -18,27 +19,6 @@ from bank_api.gateway.errors import NotConfigured, UnknownObject
 from bank_api.gateway.ledger import RedisLedger
 
 DOCTYPE = "Bank API Provider"
-BERLIN_GROUP_SETTINGS = (
-	"consent_path",
-	"loan_path",
-	"account_path",
-	"card_account_path",
-	"resources",
-	"authorize_url",
-	"token_url",
-	"metadata_url",
-	"scope",
-	"company_header",
-	"signed_headers",
-	"signed_headers_reads",
-	"key_id_style",
-	"signature_algorithm",
-	"digest_algorithm",
-	"companies",
-	"frequency_per_day",
-	"history_days",
-	"booking_status",
-)
 
 # One connector (and its HTTP session) a process, site and state of the record.
 _connectors: dict[tuple[str, str], tuple[str, Connector]] = {}
@@ -84,8 +64,7 @@ def _key_pair(certificate: str | None) -> KeyPair | None:
 
 def _settings(row: Any) -> dict[str, str]:
 	"""The connector-specific settings: those that are filled in, as text."""
-	names = ("account_types", "country_code", "ca_bundle", "environment", *BERLIN_GROUP_SETTINGS)
-	known = {name: str(row.get(name)) for name in names if row.get(name)}
+	known = {name: str(row.get(name)) for name in fields_of(row.connector) if row.get(name)}
 	return _further(row.further_settings) | known
 
 

@@ -19,6 +19,7 @@ from frappe.utils import now
 from bank_api.connectors.model import TransactionData, TransactionStatus
 from bank_api.gateway.identity import (
 	REPLACEMENT_DAYS,
+	Listing,
 	Match,
 	Ordinals,
 	StoredTransaction,
@@ -74,6 +75,9 @@ class Feed:
 		first_pass: nothing but the pass under way has ever written rows of this account.
 		ordinals: counts transactions without ids over the pass under way.
 		pending: names of the pending rows that the pass under way has met.
+		undecided: transactions, by the keys they would be stored under, that may stand for a pending row; see
+			`settle_undecided`.
+		listed_from: first day of the list by days, where it begins later than it was asked for.
 	"""
 
 	account: str
@@ -86,6 +90,8 @@ class Feed:
 	first_pass: bool
 	ordinals: Ordinals = field(default_factory=Ordinals)
 	pending: set[str] = field(default_factory=set)
+	undecided: dict[str, TransactionData] = field(default_factory=dict)
+	listed_from: date | None = None
 
 
 @dataclass(slots=True)
@@ -112,13 +118,14 @@ class Counts:
 		return self.created + self.updated + self.deleted
 
 
-def apply_page(feed: Feed, rows: list[TransactionData], whole: bool = False) -> Counts:
+def apply_page(feed: Feed, rows: list[TransactionData], listing: Listing = Listing.CHANGES) -> Counts:
 	"""Write one page of an account's changed transactions; the caller commits.
 
 	Args:
 		feed: the account; its `last_stamp` moves on.
 		rows: the page, in the provider's order.
-		whole: the page is a whole list by days, pending rows included; see `identity.resolve`.
+		listing: what the absence of a pending row means; see `identity.Listing`. After the last `PART` of a list comes
+			`settle_undecided`.
 
 	Returns:
 		what became of the rows.
@@ -127,9 +134,41 @@ def apply_page(feed: Feed, rows: list[TransactionData], whole: bool = False) -> 
 	if feed.first_pass and not any(data.status is TransactionStatus.DELETED for _, data in page):
 		if counts := _insert_unseen(feed, page):
 			return counts
+	return _apply(feed, page, listing, len(rows))
+
+
+def settle_undecided(feed: Feed) -> Counts:
+	"""Store what had to wait for the end of a list by days, now that all pages are known; the caller commits.
+
+	A booked transaction takes the row of the pending one that no page has named; otherwise it is a new row.
+
+	Args:
+		feed: the account, after the last page.
+
+	Returns:
+		what became of the rows.
+	"""
+	page, feed.undecided = list(feed.undecided.items()), {}
+	return _apply(feed, page, Listing.WHOLE, len(page)) if page else Counts()
+
+
+def _apply(feed: Feed, page: list[tuple[str, TransactionData]], listing: Listing, received: int) -> Counts:
 	known = _known(feed.account, page)
 	candidates = _candidates(feed, page, known)
-	return _write(feed, resolve(page, known, candidates, feed.generation, whole), len(rows))
+	if listing is not Listing.CHANGES:
+		candidates = [
+			row for row in candidates if row.name not in feed.pending and not _is_before_list(feed, row)
+		]
+	return _write(feed, resolve(page, known, candidates, feed.generation, listing), received)
+
+
+def _is_before_list(feed: Feed, row: StoredTransaction) -> bool:
+	"""Whether a pending row lies before the list, which therefore cannot name it."""
+	return (
+		feed.listed_from is not None
+		and row.date < feed.listed_from
+		and row.status == TransactionStatus.PENDING.value
+	)
 
 
 def withdraw_lost_pending(feed: Feed, tombstone: Callable[[str, str], str]) -> Counts:
@@ -247,14 +286,17 @@ def _candidates(
 
 
 def _write(feed: Feed, matches: list[Match], received: int) -> Counts:
-	counts = Counts()
+	counts, undecided = Counts(), 0
 	feed.pending.update(
 		match.row.name for match in matches if match.row and match.data.status is TransactionStatus.PENDING
 	)
 	creates: list[Match] = []
 	changes: list[Match] = []
 	for match in matches:
-		if match.row is None:
+		if match.undecided:
+			feed.undecided[match.identity] = match.data
+			undecided += 1
+		elif match.row is None:
 			if match.data.status is not TransactionStatus.DELETED:
 				creates.append(match)
 		elif _differs(feed, match):
@@ -266,7 +308,7 @@ def _write(feed: Feed, matches: list[Match], received: int) -> Counts:
 	counts.created = len(creates)
 	counts.deleted = sum(match.data.status is TransactionStatus.DELETED for match in changes)
 	counts.updated = len(changes) - counts.deleted
-	counts.ignored = received - counts.changed - counts.unchanged
+	counts.ignored = received - counts.changed - counts.unchanged - undecided
 	return counts
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 import frappe
 from frappe import _
@@ -11,6 +11,7 @@ from frappe.utils import cint
 
 from bank_api.connectors.base import Connector
 from bank_api.connectors.errors import (
+	OBJECT,
 	ConfigurationError,
 	NotFound,
 	ProviderError,
@@ -20,7 +21,7 @@ from bank_api.connectors.model import ItemData, ItemStatus, Token
 from bank_api.connectors.rate_ledger import patience
 from bank_api.gateway import access, freshness, items, providers, refusals, relay
 from bank_api.gateway.account_pass import AccountPass
-from bank_api.gateway.accounts import Owner, store_accounts
+from bank_api.gateway.accounts import OPEN, Owner, store_accounts
 from bank_api.gateway.clock import site_now, to_site
 from bank_api.gateway.errors import NotConfigured
 from bank_api.gateway.locks import exclusive
@@ -35,7 +36,7 @@ PATIENCE_SECONDS = 65
 """How long a background call may wait for a free slot in the provider's rate limit."""
 _LOCK_WAIT_SECONDS = 5
 _HOPELESS = (RateLimited, ConfigurationError, *access.STALE)
-"""After one of these the other accounts of the item would fail the same way."""
+"""After one of these the other accounts of the item would fail the same way, unless only one object is limited."""
 
 
 def run(item: str) -> None:
@@ -130,7 +131,29 @@ class ItemSync:
 		return state
 
 	def _read_accounts(self, connector: Connector, state: ItemData) -> None:
-		listed = self._call(lambda token: connector.accounts(token, self.row.item_id))
+		accounts = self._open_accounts(connector, state)
+		for place, (account, name) in enumerate(accounts.items(), 1):
+			if self._is_held(account):
+				continue
+			if not self._read_account(connector, account, f"{place}/{len(accounts)} {name}"):
+				return
+
+	def _open_accounts(self, connector: Connector, state: ItemData) -> dict[str, str]:
+		"""The accounts whose transactions can be read, by row name, as the provider lists them now.
+
+		Where only the list may not be asked for any more, those known from before: their feeds have limits of their own.
+		"""
+		try:
+			known = self._known_accounts()
+			listed = self._call(lambda token: connector.accounts(token, self.row.item_id, known))
+		except RateLimited as error:
+			if not _of_one_object(error):
+				raise
+			frappe.db.rollback()
+			self.errors.append(error)
+			still_open = {"item": self.row.name, "status": OPEN}
+			rows = frappe.get_all(ACCOUNT, still_open, ["name", "account_name"], order_by="name")
+			return {row.name: row.account_name or "" for row in rows}
 		owner = Owner(self.row.name, self.row.end_user, self.row.client, self.row.provider, state.bank_id)
 		stored = store_accounts(owner, listed)
 		if stored.changed:
@@ -138,10 +161,30 @@ class ItemSync:
 				self.row.client, "accounts.updated", items.event_data(self.row.name), item=self.row.name
 			)
 		frappe.db.commit()
-		for place, (account, data) in enumerate(stored.open_accounts.items(), 1):
-			label = f"{place}/{len(stored.open_accounts)} {data.name}"
-			if not self._read_account(connector, account, label):
-				return
+		return {name: data.name for name, data in stored.open_accounts.items()}
+
+	def _known_accounts(self) -> frozenset[str]:
+		"""The provider's ids of the accounts that are described here, so that it need not be asked for that again."""
+		rows = frappe.db.sql(
+			f"SELECT provider_account_id FROM `tab{ACCOUNT}` WHERE item = %s AND IFNULL(payload, '') != ''",
+			self.row.name,
+		)
+		return frozenset(row[0] for row in rows)
+
+	def _is_held(self, account: str) -> bool:
+		"""Whether the provider wants no call about this account now; what it said before is still an error then."""
+		held = frappe.db.get_value(ACCOUNT, account, "held_until")
+		left = (held - site_now()).total_seconds() if held else 0
+		if left <= 0:
+			return False
+		self.errors.append(
+			RateLimited(
+				_("The limit of calls about one account is used up; the other accounts are read as usual."),
+				retry_after=left,
+				scope=OBJECT,
+			)
+		)
+		return True
 
 	def _read_account(self, connector: Connector, account: str, label: str) -> bool:
 		"""Read one account; its failure is kept with it. Returns whether the next one is worth a try."""
@@ -155,11 +198,14 @@ class ItemSync:
 		except ProviderError as error:
 			frappe.db.rollback()
 			self.errors.append(error)
-			frappe.db.set_value(
-				ACCOUNT, account, "sync_error", refusals.explained(error), update_modified=False
-			)
+			wait = timedelta(seconds=error.retry_after) if _of_one_object(error) else None
+			values = {
+				"sync_error": refusals.explained(error),
+				"held_until": site_now() + wait if wait else None,
+			}
+			frappe.db.set_value(ACCOUNT, account, values, update_modified=False)
 			frappe.db.commit()
-			return not isinstance(error, _HOPELESS)
+			return bool(wait) or not isinstance(error, _HOPELESS)
 		return True
 
 	def _call(self, call: Callable[[Token], Any]) -> Any:
@@ -175,6 +221,7 @@ class ItemSync:
 			return
 		self._tell_client()
 		now = site_now()
+		well = not failure or (bool(self.errors) and all(map(_of_one_object, self.errors)))
 		failures = self.row.failures + 1 if failure else 0
 		held = self._held()
 		self._note(
@@ -183,15 +230,19 @@ class ItemSync:
 			last_error=failure,
 			failures=failures,
 			held_until=now + held if held else None,
-			next_try_at=now + (held or self._wait(state, failures)),
+			next_try_at=now + (held or self._wait(state, 0 if well else failures)),
 		)
-		if state and state.status is ItemStatus.OK and not failure:
+		if state and state.status is ItemStatus.OK and well:
 			self._note(last_success_at=min(now, to_site(state.last_refresh)) if state.last_refresh else now)
 		freshness.mark_feeds(self.row.name)
 
 	def _held(self) -> timedelta | None:
 		"""How long the provider, or the ledger of its limits, wants no call for this item."""
-		limits = [error.retry_after for error in self.errors if isinstance(error, RateLimited)]
+		limits = [
+			error.retry_after
+			for error in self.errors
+			if isinstance(error, RateLimited) and not _of_one_object(error)
+		]
 		return timedelta(seconds=max(limits)) if limits else None
 
 	def _wait(self, state: ItemData | None, failures: int) -> timedelta:
@@ -222,3 +273,8 @@ class ItemSync:
 		]
 		data = items.event_data(self.row.name) | {"accounts": told}
 		relay.emit(self.row.client, "transactions.updated", data, item=self.row.name)
+
+
+def _of_one_object(error: ProviderError | None) -> TypeGuard[RateLimited]:
+	"""Whether a limit of one account, or of one list, is all that is wrong."""
+	return isinstance(error, RateLimited) and error.scope == OBJECT

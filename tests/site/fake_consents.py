@@ -18,12 +18,14 @@ from decimal import Decimal
 from typing import Any
 
 from bank_api.connectors.errors import (
+	OBJECT,
 	AuthenticationExpired,
 	ConsentRequired,
 	InvalidRequest,
 	NotFound,
 	ProviderTimeout,
 	ProviderUnavailable,
+	RateLimited,
 	RefreshRefused,
 	TokenRefused,
 	Unsupported,
@@ -323,9 +325,10 @@ class FakeConnector:
 			raise AuthenticationExpired("The token has run out.", provider_code="TOKEN_EXPIRED")
 		return found
 
-	def accounts(self, token: Any, consent_id: str) -> list[AccountData]:
+	def accounts(self, token: Any, consent_id: str, known: Any = ()) -> list[AccountData]:
 		self.bank.called("accounts", consent_id)
 		found = self._granted(token)
+		self._limited("list")
 		return [self._loan(consent_id, number) for number in found["references"]]
 
 	def _loan(self, consent_id: str, number: str) -> AccountData:
@@ -350,12 +353,21 @@ class FakeConnector:
 	) -> TransactionPage:
 		self.bank.called("transactions", {"account": account_id, "since": since})
 		self._granted(token)
+		self._limited(account_id.split("-")[1])
 		rows = [
 			self._transaction(row)
 			for row in self.bank.get("transactions", [])
 			if not since or row["date"] >= since
 		]
-		return TransactionPage(rows, None)
+		size = self.bank.get("page_size", len(rows) or 1)
+		first = int(page or 0)
+		more = first + size < len(rows)
+		return TransactionPage(rows[first : first + size], str(first + size) if more else None)
+
+	def _limited(self, what: str) -> None:
+		"""Calls about one loan, by its number, or about the list of them may be used up."""
+		if seconds := self.bank.get("limited", {}).get(what):
+			raise RateLimited("The calls of this month are used up.", retry_after=seconds, scope=OBJECT)
 
 	def _transaction(self, row: dict[str, Any]) -> TransactionData:
 		day = date.fromisoformat(row["date"])

@@ -1,6 +1,7 @@
 """How tests look for secrets: what a private key leaves behind in clear, and the doors through which it might get out."""
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -69,3 +70,17 @@ def asks(name: str) -> list[tuple[str, str, Any]]:
 		("POST", f"{call}run_doc_method", {"dt": DOCTYPE, "dn": name, "method": "check_now"}),
 		("GET", f"/printview?doctype={quote(DOCTYPE)}&name={quote(name)}", None),
 	]
+
+
+def statuses(bench: Any, path: str) -> tuple[int, ...]:
+	"""What an answer to one of `asks` may be.
+
+	A print view is drawn with bundles that only a bench with a desk has; without them its error page is searched.
+	"""
+	drawn = "/printview" not in path or "print.bundle.css" in _bundles(bench)
+	return (200,) if drawn else (200, 500)
+
+
+def _bundles(bench: Any) -> dict[str, str]:
+	known = Path(bench.sites_path) / "assets" / "assets.json"
+	return json.loads(known.read_text()) if known.exists() else {}

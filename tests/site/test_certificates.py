@@ -1,6 +1,7 @@
 """Certificates: request, upload with its checks, successor, switch and back, notices before the end, who may what."""
 
 import base64
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from bank_api.bank_api.doctype.bank_api_certificate.bank_api_certificate import upload
 from bank_api.connectors.model import Secret
-from bank_api.gateway import certificate_expiry, certificate_succession, certificates, providers
+from bank_api.gateway import (
+	certificate_expiry,
+	certificate_profiles,
+	certificate_succession,
+	certificates,
+	providers,
+)
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import BadArgument, NotConfigured
 from bank_api.gateway.ids import row_name
@@ -323,8 +330,8 @@ def test_a_check_later_sees_what_time_has_done(
 ):
 	doc = issued(db, authority, days=10)
 	assert doc.check_now() == []
-	moment = certificates.utc_now() + timedelta(days=11)
-	monkeypatch.setattr(certificates, "utc_now", lambda: moment)
+	moment = certificate_profiles.utc_now() + timedelta(days=11)
+	monkeypatch.setattr(certificate_profiles, "utc_now", lambda: moment)
 	(finding,) = doc.check_now()
 	assert finding["code"] == "expired" and finding["fatal"]
 
@@ -768,3 +775,90 @@ def test_a_weak_or_strange_key_is_refused(db: Any, authority: Authority):
 
 def test_a_secret_argument_shows_itself_nowhere():
 	assert "hidden" not in repr(Secret("hidden"))
+
+
+# --- ICP-Brasil
+
+ORGANIZATION = "74e929d9-33b6-4d85-8ba7-c146c867a817"
+SOFTWARE = "10120340-3318-4baf-99e2-0b56729c4ab2"
+ICP_HOLDER = {
+	"profile": "ICP-Brasil",
+	"organization": "Crédito Exemplo S.A.",
+	"company_number": "11.222.333/0001-81",
+	"organization_id": ORGANIZATION.upper(),
+	"locality": "Campinas",
+	"state": "São Paulo",
+	"organization_identifier": "",
+	"authority_name": "",
+	"authority_id": "",
+}
+
+
+def icp(db: Any, usage: str, **values: Any) -> Any:
+	own = (
+		{"software_statement_id": SOFTWARE}
+		if usage == "Transport"
+		else {"common_name": "Crédito Exemplo S.A."}
+	)
+	return requested(db, usage, **(ICP_HOLDER | own | values))
+
+
+def test_a_request_for_brazil_says_what_the_form_says(db: Any):
+	doc = icp(db, "Transport")
+	subject = {a.oid.dotted_string: a.value for a in x509.load_pem_x509_csr(doc.csr.encode()).subject}
+	assert subject["2.5.4.97"] == f"OFBBR-{ORGANIZATION}"
+	assert subject["0.9.2342.19200300.100.1.1"] == SOFTWARE
+	assert subject["2.5.4.5"] == "11222333000181" and subject["2.5.4.7"] == "Campinas"
+	seal = icp(db, "Signing", units="AC Exemplo\n99888777000166\nPresencial")
+	pairs = [(a.oid.dotted_string, a.value) for a in x509.load_pem_x509_csr(seal.csr.encode()).subject]
+	assert ("0.9.2342.19200300.100.1.1", ORGANIZATION) in pairs and ("2.5.4.10", "ICP-Brasil") in pairs
+	assert [value for oid, value in pairs if oid == "2.5.4.11"] == [
+		"AC Exemplo",
+		"99888777000166",
+		"Presencial",
+	]
+
+
+@pytest.mark.parametrize("field", ["company_number", "organization_id", "software_statement_id", "locality"])
+def test_a_field_that_brazil_needs_is_named(db: Any, field: str):
+	doc = new(db, **(ICP_HOLDER | {"software_statement_id": SOFTWARE} | {field: ""}))
+	with pytest.raises(db.ValidationError, match=re.escape(doc.meta.get_label(field))):
+		doc.make_request()
+
+
+def test_brazil_knows_no_curves(db: Any):
+	with pytest.raises(db.ValidationError, match="RSA"):
+		new(db, **(ICP_HOLDER | {"key_type": "P-256"}))
+
+
+@pytest.mark.parametrize("usage", ["Transport", "Signing"])
+def test_an_issued_certificate_of_brazil_is_stored(db: Any, authority: Authority, usage: str):
+	doc = icp(db, usage)
+	answer = send(doc, authority.chain(authority.issue(doc.csr)))
+	assert answer["accepted"], answer
+	assert [f for f in answer["findings"] if f["code"].startswith("icp")] == []
+	assert doc.status == "Active"
+
+
+def test_the_certificate_of_the_other_level_is_refused_in_words(db: Any, authority: Authority):
+	seal = icp(db, "Signing")
+	pkcs12 = authority.pkcs12
+	key = serialization.load_pem_private_key(certificates._key(seal.name).reveal().encode(), None)
+	doc = new(db, **(ICP_HOLDER | {"software_statement_id": SOFTWARE}))
+	answer = send(doc, pkcs12(authority.issue(seal.csr), key, b"hunter2"), "hunter2")
+	assert not answer["accepted"]
+	assert (
+		codes(answer)[0] == "icp_level_seal"
+		and "belongs to the organization" in answer["findings"][0]["message"]
+	)
+	assert doc.status == "Draft" and not doc.key_fingerprint
+
+
+def test_a_ready_made_certificate_of_brazil_fills_the_form(db: Any, authority: Authority):
+	made = icp(db, "Transport")
+	key = serialization.load_pem_private_key(certificates._key(made.name).reveal().encode(), None)
+	doc = new(db, profile="ICP-Brasil", common_name="", organization="", organization_identifier="")
+	answer = send(doc, authority.pkcs12(authority.issue(made.csr), key, b"hunter2"), "hunter2")
+	assert answer["accepted"], answer
+	assert (doc.organization_id, doc.software_statement_id) == (ORGANIZATION, SOFTWARE)
+	assert doc.organization == "Crédito Exemplo S.A."

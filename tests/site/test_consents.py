@@ -619,7 +619,7 @@ class TestReading:
 		row = authorised(consents)
 		plain = FakeConnector.accounts
 
-		def accounts(self, token, consent_id):
+		def accounts(self, token, consent_id, known=()):
 			found = plain(self, token, consent_id)
 			consent_tokens.access_token(row.name, force=True)  # the scheduler renews ahead, just now
 			return found
@@ -646,7 +646,7 @@ class TestReading:
 		row = authorised(consents)
 		plain = FakeConnector.accounts
 
-		def accounts(self, token, consent_id):
+		def accounts(self, token, consent_id, known=()):
 			self.bank.change(consent_id, status="revokedByPsu")
 			return plain(self, token, consent_id)
 

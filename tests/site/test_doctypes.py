@@ -12,28 +12,40 @@ UNIQUE = {
 	"Bank API Provider": [("provider_name",)],
 	"Bank API Certificate": [("title",)],
 	"Bank API Client": [("site",)],
+	"Bank API Whitelabel": [("title",)],
+	"Bank API Access Link": [("link_hash",), ("session_hash",)],
 	"Bank API End User": [("client", "provider", "user"), ("external_user_id",)],
-	"Bank API Connect Request": [("state_hash",)],
+	"Bank API Connect Request": [("state_hash",), ("session_hash",)],
+	"Bank API Resource": [("item", "path")],
 	"Bank API Consent": [("provider", "provider_consent_id")],
 	"Bank API Item": [("provider", "item_id")],
 	"Bank API Account": [("provider", "provider_account_id", "end_user")],
 	"Bank API Transaction": [("account", "identity")],
-	"Bank API Webhook Event": [("provider", "digest")],
+	"Bank API Webhook Event": [("provider", "digest"), ("provider", "event_id")],
 	"Bank API Webhook Delivery": [("event_id",)],
 }
 INDEXED = {
-	"Bank API Consent": [("state", "renew_after"), ("end_user",), ("item",), ("request",)],
+	"Bank API Consent": [
+		("state", "renew_after"),
+		("end_user",),
+		("item",),
+		("request",),
+		("next_check_at",),
+	],
+	"Bank API Resource": [("end_user",), ("provider", "fetched_at")],
 	"Bank API Item": [("next_try_at",), ("client",), ("end_user",)],
 	"Bank API Account": [("end_user",), ("item",)],
 	"Bank API Transaction": [("account", "change_stamp"), ("account", "date")],
 	"Bank API Webhook Event": [("status", "next_try_at")],
 	"Bank API Webhook Delivery": [("status", "next_attempt_at"), ("client", "status", "sequence")],
 	"Bank API Connect Request": [("status", "expires_at"), ("end_user",)],
+	"Bank API Access Link": [("client", "user")],
 }
 SECRETS = {
-	"Bank API Provider": {"client_secret", "webhook_secret", "previous_webhook_secret"},
+	"Bank API Provider": {"client_secret", "onboarding_link", "webhook_secret", "previous_webhook_secret"},
 	"Bank API Client": {"webhook_secret", "previous_webhook_secret"},
 	"Bank API Consent": {"access_token", "refresh_token", "code_verifier", "authorisation_code"},
+	"Bank API Connect Request": {"session_id"},
 	"Bank API End User": {"access_token"},
 	"Bank API Certificate": {"private_key"},
 }
@@ -373,7 +385,13 @@ def test_a_manager_reads_all_and_writes_the_set_up_only(db):
 	user.append("roles", {"role": "Bank API Manager"})
 	user.insert(ignore_permissions=True)
 	db.set_user(user.name)
-	writable = {"Bank API Provider", "Bank API Certificate", "Bank API Client", "Bank API Settings"}
+	writable = {
+		"Bank API Provider",
+		"Bank API Certificate",
+		"Bank API Client",
+		"Bank API Whitelabel",
+		"Bank API Settings",
+	}
 	for doctype in our_doctypes(db):
 		assert db.has_permission(doctype, "read")
 		assert db.has_permission(doctype, "write") == (doctype in writable)

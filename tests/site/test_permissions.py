@@ -43,12 +43,15 @@ def make_rows(tenant: Tenant) -> dict[str, str]:
 		"Bank API Certificate": {"title": f"Certificate {row_name()}", "usage": "Transport"},
 		"Bank API Connect Request": {"end_user": tenant.user(), "state_hash": row_name(), "kind": "Connect"},
 		"Bank API Consent": {"end_user": tenant.user(), "state": "Active", "provider_consent_id": row_name()},
+		"Bank API Resource": {"end_user": tenant.user(), "item": item, "path": "resources", "payload": "{}"},
 		"Bank API Webhook Event": {"event_type": "item.refreshed", "digest": row_name(), "payload": "{}"},
 		"Bank API Webhook Delivery": {
 			"event_id": f"msg_{row_name()}",
 			"event_type": "item.updated",
 			"payload": "{}",
 		},
+		"Bank API Whitelabel": {"title": f"Look {row_name()}"},
+		"Bank API Access Link": {"user": "anna", "link_hash": row_name(), "session_hash": row_name()},
 		"Bank API Log": {"action": "Test", "outcome": "Success"},
 	}
 	for doctype, row in values.items():

@@ -2,13 +2,22 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bank_api.connectors.model import TransactionData, TransactionStatus
 from bank_api.gateway import identity
-from bank_api.gateway.identity import Match, Ordinals, StoredTransaction, identity_key, keyed, resolve
+from bank_api.gateway.identity import (
+	Listing,
+	Match,
+	Ordinals,
+	StoredTransaction,
+	identity_key,
+	keyed,
+	resolve,
+)
 
 DAY = date(2026, 3, 10)
 
@@ -46,9 +55,37 @@ def row(
 
 
 def settle(
-	page: list[TransactionData], rows: list[StoredTransaction], generation: int = 0, whole: bool = False
+	page: list[TransactionData],
+	rows: list[StoredTransaction],
+	generation: int = 0,
+	listing: Listing = Listing.CHANGES,
 ) -> list[Match]:
-	return resolve(keyed(page, Ordinals()), {r.identity: r for r in rows}, rows, generation, whole)
+	return resolve(keyed(page, Ordinals()), {r.identity: r for r in rows}, rows, generation, listing)
+
+
+def settle_pages(pages: list[list[TransactionData]], rows: list[StoredTransaction]) -> dict[str, str | None]:
+	"""A list by days over several pages, as `store` drives it: keys with the rows that they turn out to be."""
+	found: dict[str, str | None] = {}
+	waiting: dict[str, TransactionData] = {}
+	ordinals, named = Ordinals(), set()
+
+	def apply(page: list[tuple[str, TransactionData]], listing: Listing) -> None:
+		left = [row for row in rows if row.name not in named]
+		for match in resolve(page, {row.identity: row for row in rows}, left, 0, listing):
+			if match.undecided:
+				waiting[match.identity] = match.data
+				continue
+			found[match.identity] = match.row.name if match.row else None
+			if match.row:
+				named.add(match.row.name)
+
+	for page in pages:
+		apply(keyed(page, ordinals), Listing.PART)
+	rest = list(waiting.items())
+	waiting.clear()
+	apply(rest, Listing.WHOLE)
+	assert not waiting
+	return found
 
 
 def names(matches: list[Match]) -> list[str | None]:
@@ -129,9 +166,57 @@ def test_a_whole_list_withdraws_the_pending_rows_that_it_does_not_name():
 	listed = sent("1", status=TransactionStatus.PENDING)
 	other = sent("3", status=TransactionStatus.PENDING)
 	rows = [row("a", listed), row("b", other)]
-	assert names(settle([listed, sent("2")], rows, whole=True)) == ["a", "b"]
-	assert names(settle([listed, other, sent("2")], rows, whole=True)) == ["a", "b", None]
+	assert names(settle([listed, sent("2")], rows, listing=Listing.WHOLE)) == ["a", "b"]
+	assert names(settle([listed, other, sent("2")], rows, listing=Listing.WHOLE)) == ["a", "b", None]
 	assert names(settle([listed, sent("2")], rows)) == ["a", None]
+
+
+def test_what_may_stand_for_a_pending_row_waits_for_the_rest_of_the_list():
+	rows = [row("a", sent("1", status=TransactionStatus.PENDING))]
+	page = [sent("2"), sent("3", amount="-9"), sent("4", day=DAY + timedelta(8))]
+	assert [match.undecided for match in settle(page, rows, listing=Listing.PART)] == [True, False, False]
+	assert not any(match.undecided for match in settle(page, rows))
+	assert not any(match.undecided for match in settle(page, rows, listing=Listing.WHOLE))
+
+
+def test_over_several_pages_the_booked_one_takes_the_row_of_the_pending_one():
+	listed = sent("1", status=TransactionStatus.PENDING)
+	rows = [row("a", listed), row("b", sent("3", status=TransactionStatus.PENDING))]
+	for pages in (
+		[[sent("2")], [listed], [sent("9", amount="-9")]],
+		[[listed], [sent("2")], []],
+		[[sent("9", amount="-9")], [sent("2"), listed]],
+	):
+		found = settle_pages(pages, rows)
+		assert (found["i:1"], found["i:2"]) == ("a", "b")
+
+
+_STATUSES = (TransactionStatus.BOOKED, TransactionStatus.PENDING)
+_ROWS = st.lists(
+	st.tuples(st.integers(1, 12), st.sampled_from(["-1.00", "-2.00"]), st.integers(0, 12)),
+	max_size=8,
+	unique_by=lambda spec: spec[0],
+)
+
+
+@given(_ROWS, _ROWS, st.lists(st.integers(0, 8), max_size=4), st.integers(0, 8))
+def test_a_list_in_pages_says_the_same_as_in_one(stored, incoming, cuts, booked):
+	rows = [
+		row(
+			str(place),
+			sent(str(number), amount, f"T {number}", DAY + timedelta(day), TransactionStatus.PENDING),
+		)
+		for place, (number, amount, day) in enumerate(stored)
+	]
+	data = [
+		sent(str(number), amount, f"T {number}", DAY + timedelta(day), _STATUSES[place >= booked])
+		for place, (number, amount, day) in enumerate(incoming)
+	]
+	edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+	pages = [data[first:last] for first, last in pairwise(edges)]
+	whole = settle(data, rows, listing=Listing.WHOLE)
+	expected = {match.identity: match.row.name if match.row else None for match in whole}
+	assert settle_pages(pages, rows) == expected
 
 
 def test_two_pending_coffees_become_two_booked_ones():

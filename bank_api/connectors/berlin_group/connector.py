@@ -1,7 +1,7 @@
 """A Berlin Group source behind the gateway's `ConsentConnector` protocol."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NoReturn
 
 from bank_api.connectors.berlin_group import consents, links, oauth, transactions
@@ -149,7 +149,7 @@ class BerlinGroupConnector:
 	# Accounts and transactions (4)
 
 	@sealed
-	def accounts(self, token: Token, provider_item_id: str) -> list[AccountData]:
+	def accounts(self, token: Token, provider_item_id: str, known: Collection[str] = ()) -> list[AccountData]:
 		"""See `Connector.accounts`."""
 		if token.consent_id != provider_item_id:
 			raise InvalidRequest("The access token is one of another consent.")

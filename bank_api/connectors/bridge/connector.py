@@ -3,7 +3,7 @@
 import contextlib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -197,7 +197,7 @@ class BridgeConnector:
 	# Accounts and transactions (bridge.md, 4 and 5)
 
 	@sealed
-	def accounts(self, token: Token, provider_item_id: str) -> list[AccountData]:
+	def accounts(self, token: Token, provider_item_id: str, known: Collection[str] = ()) -> list[AccountData]:
 		"""See `Connector.accounts`."""
 		filters = {"item_id": segment(provider_item_id)}
 		rows, _ = self._client.whole_list(f"{self._data}/accounts", filters, token)

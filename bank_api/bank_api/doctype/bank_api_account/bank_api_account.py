@@ -25,6 +25,7 @@ class BankAPIAccount(Document):
 		currency: DF.Data | None
 		end_user: DF.Link | None
 		generation: DF.Int
+		held_until: DF.Datetime | None
 		iban: DF.Data | None
 		instant_balance: DF.Data | None
 		interest_rate: DF.Data | None

@@ -12,6 +12,10 @@ frappe.ui.form.on("Bank API Certificate", {
 		if (frm.perm[0].write) add_buttons(frm);
 	},
 	usage: show_steps,
+	profile(frm) {
+		if (frm.doc.profile === "ICP-Brasil") frm.set_value("key_type", "RSA 2048"); // what the Directory knows
+		show_steps(frm);
+	},
 });
 
 function around(frm) {
@@ -38,9 +42,7 @@ function steps_of(frm) {
 		{
 			done: Boolean(doc.chain),
 			title: __("Send the request to the authority"),
-			text: transport
-				? __("Copy or download the request and hand it in for a website authentication certificate (QWAC). This may take days or weeks.")
-				: __("Copy or download the request and hand it in for an electronic seal certificate (QSEAL). This may take days or weeks."),
+			text: where_to(doc),
 		},
 		{
 			done: Boolean(doc.chain),
@@ -64,6 +66,18 @@ function steps_of(frm) {
 						: __("Open the provider and enter it as its signing certificate."),
 			},
 	];
+}
+
+function where_to(doc) {
+	const transport = doc.usage === "Transport";
+	if (doc.profile === "ICP-Brasil") {
+		return transport
+			? __("Copy or download the request and hand it in at a certification authority of ICP-Brasil (CertiSign, Serasa, Serpro, Soluti) for a transport certificate (BRCAC). This may take days.")
+			: __("Copy or download the request and hand it in at a certification authority of ICP-Brasil (CertiSign, Serasa, Serpro, Soluti) for a signing certificate (BRSEAL). This may take days.");
+	}
+	return transport
+		? __("Copy or download the request and hand it in for a website authentication certificate (QWAC). This may take days or weeks.")
+		: __("Copy or download the request and hand it in for an electronic seal certificate (QSEAL). This may take days or weeks.");
 }
 
 function show_steps(frm) {

@@ -8,9 +8,11 @@ from frappe.model.document import Document
 from bank_api.bank_api.rules import button
 from bank_api.connectors.model import Secret
 from bank_api.gateway import certificate_succession, certificates
-from bank_api.gateway.certificates import CSR_READY, DRAFT, OWN_FIELDS, SUBJECT_FIELDS
+from bank_api.gateway.certificate_profiles import ICP_BRASIL, SUBJECT_FIELDS
+from bank_api.gateway.certificates import CSR_READY, DRAFT, OWN_FIELDS
 
 MAX_UPLOAD = 400_000  # base64; the longest chains with a key are a tenth of it
+PUNCTUATION = re.compile(r"[\s./-]")
 HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 
 
@@ -25,8 +27,12 @@ class BankAPICertificate(Document):
 
 		authority_id: DF.Data | None
 		authority_name: DF.Data | None
+		business_category: DF.Literal[
+			"Private Organization", "Government Entity", "Business Entity", "Non-Commercial Entity"
+		]
 		chain: DF.Code | None
 		common_name: DF.Data | None
+		company_number: DF.Data | None
 		country: DF.Data | None
 		csr: DF.Code | None
 		dns_names: DF.SmallText | None
@@ -38,20 +44,27 @@ class BankAPICertificate(Document):
 		issuer: DF.SmallText | None
 		key_fingerprint: DF.Data | None
 		key_type: DF.Literal["RSA 2048", "RSA 3072", "RSA 4096", "P-256"]
+		locality: DF.Data | None
 		organization: DF.Data | None
+		organization_id: DF.Data | None
 		organization_identifier: DF.Data | None
 		private_key: DF.Password | None
+		profile: DF.Literal["ETSI (PSD2)", "ICP-Brasil"]
+		responsible: DF.Data | None
 		role_ai: DF.Check
 		role_as: DF.Check
 		role_ic: DF.Check
 		role_pi: DF.Check
 		roots: DF.SmallText | None
 		serial: DF.Data | None
+		software_statement_id: DF.Data | None
+		state: DF.Data | None
 		status: DF.Literal["Draft", "CSR Ready", "Prepared", "Active", "Retired", "Expired"]
 		subject: DF.SmallText | None
 		successor_of: DF.Link | None
 		thumbprint: DF.Data | None
 		title: DF.Data
+		units: DF.SmallText | None
 		usage: DF.Literal["Transport", "Signing"]
 		valid_from: DF.Datetime | None
 		valid_to: DF.Datetime | None
@@ -107,9 +120,19 @@ class BankAPICertificate(Document):
 			"common_name",
 			"authority_name",
 			"email",
+			"software_statement_id",
+			"organization_id",
+			"locality",
+			"state",
+			"responsible",
 		):
 			self.set(fieldname, (self.get(fieldname) or "").strip())
 		self.country = (self.country or "").strip().upper()
+		self.organization_id, self.software_statement_id = (
+			self.organization_id.lower(),
+			self.software_statement_id.lower(),
+		)
+		self.company_number = PUNCTUATION.sub("", self.company_number or "").upper()
 		self.authority_id = (self.authority_id or "").strip().upper()
 		names = (self.dns_names or "").lower().split() if self.usage == "Transport" else []
 		self.dns_names = "\n".join(dict.fromkeys(names))
@@ -119,6 +142,8 @@ class BankAPICertificate(Document):
 			return  # what an authority has issued is not judged here
 		if self.country and not re.fullmatch(r"[A-Z]{2}", self.country):
 			frappe.throw(_("The country is a code of two letters, such as FR."))
+		if self.profile == ICP_BRASIL and not self.key_type.startswith("RSA"):
+			frappe.throw(_("ICP-Brasil certificates have RSA keys. Choose RSA 2048."))
 		for name in self.dns_names.split():
 			if not HOST.fullmatch(name):
 				frappe.throw(_("{0} is not a host name.").format(name))
@@ -133,7 +158,8 @@ class BankAPICertificate(Document):
 		"""A request that says something else than the form would be sent to the authority by mistake."""
 		if self.status != CSR_READY or self.flags.by_gateway:
 			return
-		if any(self.has_value_changed(fieldname) for fieldname in SUBJECT_FIELDS):
+		before = self.get_doc_before_save()
+		if any((before.get(name) or "") != (self.get(name) or "") for name in SUBJECT_FIELDS):
 			self.status, self.csr = DRAFT, None
 
 	@frappe.whitelist(methods=["POST"])

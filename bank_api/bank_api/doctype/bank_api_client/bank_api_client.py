@@ -42,6 +42,7 @@ class BankAPIClient(Document):
 		webhook_hold_until: DF.Datetime | None
 		webhook_secret: DF.Password | None
 		webhook_url: DF.Data | None
+		whitelabel: DF.Link | None
 	# end: auto-generated types
 
 	def validate(self):

@@ -24,11 +24,18 @@ class BankAPIConnectRequest(Document):
 		kind: DF.Literal["Connect", "Edit", "SCA", "Pro"]
 		link: DF.SmallText | None
 		message: DF.SmallText | None
+		next_check_at: DF.Datetime | None
+		permissions: DF.SmallText | None
 		provider: DF.Link | None
+		purpose: DF.SmallText | None
 		redirect_url: DF.SmallText | None
+		replaces: DF.Link | None
 		returned_at: DF.Datetime | None
 		returned_item_id: DF.Data | None
 		returned_success: DF.Check
+		session_hash: DF.Data | None
+		session_id: DF.Password | None
+		session_status: DF.Data | None
 		state_hash: DF.Data | None
 		status: DF.Literal["Pending", "Returned", "Completed", "Failed", "Expired"]
 		step: DF.Data | None

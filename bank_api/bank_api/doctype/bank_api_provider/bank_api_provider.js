@@ -1,6 +1,7 @@
 const BASE_URLS = {
 	bridge: "https://api.bridgeapi.io",
 	berlin_group: "https://api.openhub-sbx.migdal.co.il",
+	quanto: "", // not public: it comes with the contract
 };
 
 frappe.ui.form.on("Bank API Provider", {
@@ -15,6 +16,8 @@ frappe.ui.form.on("Bank API Provider", {
 		}
 	},
 	refresh(frm) {
+		// one field, which each provider calls by a name of its own
+		frm.set_df_property("client_secret", "label", frm.doc.connector === "quanto" ? __("API Key") : __("Client Secret"));
 		if (frm.is_new() || !frm.perm[0].write) return;
 		frm.add_custom_button(__("Test Connection"), () => test_connection(frm));
 		frm.add_custom_button(__("Copy Webhook Address"), () => copy_address(frm));

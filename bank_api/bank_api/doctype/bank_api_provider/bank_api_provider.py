@@ -24,6 +24,7 @@ RANGES = {
 	"consent_days": (1, 3650),
 	"webhook_tolerance_hours": (1, 720),
 	"sync_overlap_days": (0, 90),
+	"consent_months": (0, 60),
 }
 # What a connector cannot do without.
 REQUIRED = {"bridge": ("api_version", "client_id", "client_secret")}
@@ -37,6 +38,10 @@ class BankAPIProvider(Document):
 
 	if TYPE_CHECKING:
 		from frappe.types import DF
+
+		from bank_api.bank_api.doctype.bank_api_provider_contact.bank_api_provider_contact import (
+			BankAPIProviderContact,
+		)
 
 		account_path: DF.Data | None
 		account_types: DF.Literal["payment", "all"]
@@ -52,20 +57,30 @@ class BankAPIProvider(Document):
 		companies: DF.Code | None
 		company_header: DF.Literal["both", "PSU-Corporate-ID", "PSU-ID-Type", "none"]
 		connect_timeout: DF.Int
-		connector: DF.Literal["bridge", "berlin_group"]
+		connector: DF.Literal["bridge", "berlin_group", "quanto"]
 		consent_days: DF.Int
+		consent_months: DF.Int
 		consent_path: DF.Data | None
+		contacts: DF.Table[BankAPIProviderContact]
 		country_code: DF.Data | None
+		credentials_registered_at: DF.Datetime | None
+		data_zone: DF.Data | None
+		default_purpose: DF.SmallText | None
 		digest_algorithm: DF.Literal["SHA-256", "SHA-512"]
+		directory_client_id: DF.Data | None
 		enabled: DF.Check
 		environment: DF.Literal["Sandbox", "Production"]
 		frequency_per_day: DF.Int
 		further_settings: DF.SmallText | None
 		history_days: DF.Int
+		institution_name: DF.Data | None
+		institution_number: DF.Data | None
 		key_id_style: DF.Literal["percent_spaces", "raw", "percent_all", "rfc2253", "rfc1779", "openssl"]
 		loan_path: DF.Data | None
 		max_response_mb: DF.Int
 		metadata_url: DF.SmallText | None
+		onboarding_link: DF.Password | None
+		organization_id: DF.Data | None
 		page_size: DF.Int
 		payload_retention_days: DF.Int
 		payloads_dropped_to: DF.Data | None
@@ -73,12 +88,17 @@ class BankAPIProvider(Document):
 		previous_webhook_secret_until: DF.Datetime | None
 		provider_name: DF.Data
 		read_timeout: DF.Int
+		redirect_uris: DF.SmallText | None
 		resources: DF.Data | None
 		scope: DF.Data | None
 		signature_algorithm: DF.Literal["rsa-sha256", "rsa-sha512", "ecdsa-sha256"]
 		signed_headers: DF.SmallText | None
 		signed_headers_reads: DF.SmallText | None
 		signing_certificate: DF.Link | None
+		signing_certificate_id: DF.Data | None
+		signing_in_directory: DF.Data | None
+		signing_uploaded: DF.Data | None
+		software_statement_id: DF.Data | None
 		stale_after_hours: DF.Int
 		sync_interval_minutes: DF.Int
 		sync_overlap_days: DF.Int
@@ -86,9 +106,15 @@ class BankAPIProvider(Document):
 		token_calls_per_minute: DF.Int
 		token_url: DF.SmallText | None
 		transport_certificate: DF.Link | None
+		transport_certificate_id: DF.Data | None
+		transport_in_directory: DF.Data | None
+		transport_uploaded: DF.Data | None
 		user_calls_per_minute: DF.Int
 		webhook_address: DF.Data | None
+		webhook_events: DF.SmallText | None
+		webhook_id: DF.Data | None
 		webhook_secret: DF.Password | None
+		webhook_tested_at: DF.Datetime | None
 		webhook_tolerance_hours: DF.Int
 	# end: auto-generated types
 

@@ -19,8 +19,10 @@ class BankAPIWebhookEvent(Document):
 		attempts: DF.Int
 		client: DF.Link | None
 		digest: DF.Data | None
+		event_id: DF.Data | None
 		event_time: DF.Datetime | None
 		event_type: DF.Data | None
+		is_test: DF.Check
 		item: DF.Link | None
 		last_error: DF.SmallText | None
 		next_try_at: DF.Datetime | None
@@ -48,4 +50,5 @@ class BankAPIWebhookEvent(Document):
 
 def on_doctype_update():
 	frappe.db.add_unique("Bank API Webhook Event", ["provider", "digest"], "unique_event")
+	frappe.db.add_unique("Bank API Webhook Event", ["provider", "event_id"], "unique_event_id")
 	frappe.db.add_index("Bank API Webhook Event", ["status", "next_try_at"], "status_next_try")
