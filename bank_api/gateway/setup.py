@@ -11,7 +11,7 @@ from typing import Any
 import frappe
 from frappe import _
 
-from bank_api.connectors.errors import ProviderError
+from bank_api.connectors.errors import InvalidRequest, ProviderError
 from bank_api.gateway import audit, refusals, setup_registry
 from bank_api.gateway.errors import BadArgument, GatewayError, NotConfigured, UnknownObject
 from bank_api.gateway.locks import exclusive
@@ -118,12 +118,23 @@ def _run(provider: str, key: str, action: str, values: Values) -> None:
 	except ProviderError as error:
 		_note(scene, key, action, audit.FAILED)
 		refusals.note(error, provider=provider)
-		raise refusals.for_manager(error) from error
+		raise _explained(error) from error
 	except GatewayError:
 		_note(scene, key, action, audit.REFUSED)
 		raise
 	_note(scene, key, action, audit.SUCCESS)
 	frappe.db.commit()
+
+
+def _explained(error: ProviderError) -> GatewayError:
+	"""In words for whoever sets the provider up, with its own code: it often says more than we can know."""
+	if isinstance(error, InvalidRequest):
+		failure: GatewayError = BadArgument(_("The provider refuses this: {0}").format(_(error.message)))
+	else:
+		failure = refusals.for_manager(error)
+	if error.provider_code and error.provider_code not in failure.message:
+		failure.message = _("{0} The provider's code: {1}.").format(failure.message, error.provider_code)
+	return failure
 
 
 def _note(scene: Scene, key: str, action: str, outcome: str) -> None:
