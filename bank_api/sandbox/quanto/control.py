@@ -55,6 +55,7 @@ class QuantoControl:
 	def info(self, values: Values) -> Values:
 		"""Describe the listeners and what a client needs to begin."""
 		return {
+			"now_ms": self.state.now,
 			"url": self.quanto.url,
 			"banks_url": self.quanto.banks.url,
 			"ca": self.quanto.setup.authority.issuers["root"].pem,

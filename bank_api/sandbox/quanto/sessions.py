@@ -33,7 +33,7 @@ class Sessions:
 		"""POST /v1/sessions."""
 		missing = self.setup.missing(ask.tenant)
 		if missing:
-			raise OfbError(409, "CONFIGURACAO_INCOMPLETA", f"Missing: {', '.join(missing)}.")
+			raise OfbError(409, "SETUP_INCOMPLETE", f"Missing: {', '.join(missing)}.")
 		values = ask.json()
 		cpf, cnpj = document_of(values, "loggedUser"), document_of(values, "businessEntity")
 		if not is_cpf(cpf) or (cnpj and not is_cnpj(cnpj)):
@@ -243,7 +243,8 @@ def _number(ask: Ask, name: str, default: int) -> int:
 def _text(values: Values, name: str, most: int, pattern: re.Pattern[str] | None = None) -> str:
 	text = values.get(name, "")
 	if not isinstance(text, str) or len(text) > most or (text and pattern and not pattern.fullmatch(text)):
-		raise OfbError(422, "CAMPO_INVALIDO", f"{name} must be a text of at most {most} characters.")
+		detail = f"{name} must be a text of at most {most} characters."
+		raise OfbError(422, "CAMPO_INVALIDO", detail, field=name)
 	return text
 
 
