@@ -1,6 +1,7 @@
 """A browser on the consent pages, inside this process: cookies, forms and redirects as a real one has them."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -23,7 +24,9 @@ class Form(HTMLParser):
 	def handle_starttag(self, tag: str, attrs: Any) -> None:
 		values = dict(attrs)
 		if tag == "form":
-			self.forms.append({"action": values["action"], "method": values["method"], "fields": [], "names": []})
+			self.forms.append(
+				{"action": values["action"], "method": values["method"], "fields": [], "names": []}
+			)
 		elif tag == "input" and self.forms:
 			self.forms[-1]["names"].append(values["name"])
 			if values.get("type") != "checkbox" or "checked" in values:
@@ -43,7 +46,7 @@ class Browser:
 	def text(self) -> str:
 		"""The last page without its tags."""
 		body = re.sub(r"<(style|title)>.*?</\1>", "", self.html, flags=re.DOTALL)
-		return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+		return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 	@property
 	def html(self) -> str:
