@@ -372,3 +372,118 @@ class TestConsents:
 		use_cases.check(row.name)
 		browser = page_of(debtor)
 		assert "Paused" in browser.text and "Only the bank can tell you why." in browser.text
+
+
+# --- a provider of visits
+
+CPF, CNPJ = "11144477735", "11222333000181"
+
+
+def shared(world, bank="bank-a", groups="account_balances,account_transactions", **values):
+	"""A consent that the end user has given in a visit."""
+	from bank_api import quanto
+
+	link = quanto.get_quanto_session_link(user=USER, document=CPF, groups=groups)
+	consent_id = world.sandbox.grant(link["session"], bank, **values)
+	connect.finish(world.sandbox.finish(link["session"]))
+	world.frappe.db.commit()
+	return world.frappe.get_doc(CONSENT, {"provider_consent_id": consent_id})
+
+
+@pytest.fixture
+def citizen(visits):
+	visits.frappe.db.set_value("Bank API Provider", visits.provider, "country_code", "BR")
+	return hooked(visits)
+
+
+class TestVisits:
+	def test_the_data_is_said_in_groups(self, visits, citizen):
+		row = shared(visits)
+		sync_job.run(row.item)
+		browser = page_of(citizen)
+		assert keys(browser) == [row.name]
+		assert "Banco Alfa" in browser.text and "account_balances; account_transactions" in browser.text
+		browser.get(f"/bank-api/consents/{row.name}")
+		assert "What for Accounting" in browser.text and "(Brazil)" in browser.text
+
+	def test_it_is_extended_without_a_way_to_the_bank(self, visits, citizen):
+		row = shared(visits)
+		browser = page_of(citizen)
+		browser.get(f"/bank-api/consents/{row.name}/renew")
+		assert "Your CPF number" in browser.text and "you need not go to the bank" in browser.text
+		browser.submit(person=CPF)
+		assert "The access has been renewed." in browser.text
+		assert visits.sandbox.calls("extend_consent") == [{"ip": "198.51.100.7", "agent": "Test"}]
+		browser.get(f"/bank-api/consents/{row.name}")
+		assert "You extended the access." in browser.text
+		for table in ("tabBank API Log", "tabBank API Consent", "tabBank API Connect Request", "tabError Log"):
+			assert CPF not in repr(visits.frappe.db.sql(f"select * from `{table}`")), table
+
+	def test_one_that_several_approve_is_renewed_in_a_visit(self, visits, citizen):
+		row = shared(visits, approval="Pending")
+		browser = page_of(citizen)
+		assert "Other people still have to approve it" in browser.text
+		browser.get(f"/bank-api/consents/{row.name}")
+		assert "Cancel" in browser.text
+		visits.sandbox.change(row.provider_consent_id, approval="Single")
+		from bank_api.gateway import consent_check, consent_rows
+
+		consent_check.check(consent_rows.get(row.name))
+		visits.frappe.db.commit()
+		row.reload()
+		assert row.approval == "Approved"
+		browser.get(f"/bank-api/consents/{row.name}/renew")
+		browser.submit(person=CPF, business=CNPJ)
+		link = host_and_link(browser)
+		assert urlsplit(link).netloc == "fake.example"
+		session = visits.sandbox.session(urlsplit(link).path.rpartition("/")[2])
+		assert session["permissions"] == row.permissions.split() and session["company"] is True
+		assert visits.sandbox.calls("extend_consent") == []
+
+	def test_other_groups_are_chosen_and_take_the_place_of_the_old(self, visits, citizen):
+		row = shared(visits)
+		browser = page_of(citizen, "pt-BR")
+		browser.get(f"/bank-api/consents/{row.name}/change")
+		assert browser.html.count(" checked>") == 2
+		browser.submit(person=CPF, chosen=["card_bills", "made_up"])
+		session_id = urlsplit(host_and_link(browser)).path.rpartition("/")[2]
+		session = visits.sandbox.session(session_id)
+		assert session["permissions"] == ["CARD_BILLS_READ", "RESOURCES_READ"]
+		assert session["language"] == "pt-BR"
+		visits.sandbox.grant(session_id)
+		outcome = connect.finish(visits.sandbox.finish(session_id))
+		browser.get(outcome.redirect_url)
+		assert "O banco confirmou." in browser.text
+		visits.frappe.db.commit()
+		row.reload()
+		assert (row.state, row.end_reason) == ("Ended", "Replaced")
+
+	def test_a_number_that_is_none_is_said_in_the_readers_language(self, visits, citizen):
+		row = shared(visits)
+		browser = page_of(citizen)
+		browser.get(f"/bank-api/consents/{row.name}/change")
+		browser.submit(person="123", chosen=["card_bills"])
+		assert browser.status == 422 and "The CPF has 11 digits" in browser.text
+		assert browser.html.count(" checked>") == 1
+
+	def test_it_is_ended_and_the_client_is_told_once(self, visits, citizen):
+		row = shared(visits)
+		browser = page_of(citizen)
+		browser.get(f"/bank-api/consents/{row.name}/end")
+		browser.submit()
+		assert "The access has ended" in browser.text
+		visits.frappe.db.commit()
+		row.reload()
+		assert (row.state, row.ended_by, row.end_reason) == ("Ended", "End User", "Revoked")
+		assert visits.sandbox.consent(row.provider_consent_id)["status"] == "REJECTED"
+		events = visits.events(citizen)
+		assert events.count("consent.revoked") == 1 and events.count("item.deleted") == 1
+
+	def test_two_banks_of_one_visit_are_two_rows(self, visits, citizen):
+		first, second = shared(visits), shared(visits, "bank-b")
+		browser = page_of(citizen)
+		assert set(keys(browser)) == {first.name, second.name}
+		browser.get(f"/bank-api/consents/{first.name}/end")
+		browser.submit()
+		second.reload()
+		assert second.state == "Active" and "Banco Beta" in browser.text
