@@ -73,6 +73,7 @@ scheduler_events = {
 			"bank_api.gateway.relay.tick",
 			"bank_api.gateway.events.tick",
 			"bank_api.gateway.consent_duties.tick",
+			"bank_api.gateway.session_duties.tick",
 		],
 	},
 	"hourly_long": ["bank_api.gateway.end_users.erase_pending", "bank_api.gateway.purge.due"],

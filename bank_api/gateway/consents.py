@@ -23,6 +23,8 @@ from bank_api.connectors.errors import (
 from bank_api.connectors.model import (
 	Authorisation,
 	ConsentRequest,
+	EndedBy,
+	EndReason,
 	LinkKind,
 	Presence,
 	Secret,
@@ -381,8 +383,12 @@ def renew(name: str) -> dict[str, Any]:
 	return describe(_known(name))
 
 
-def delete(name: str) -> dict[str, Any]:
+def delete(name: str, by: EndedBy = EndedBy.CLIENT) -> dict[str, Any]:
 	"""Withdraw a consent at the provider, then delete the data held here.
+
+	Args:
+		name: name of the Bank API Consent.
+		by: whose wish it is; of an end user's, the client is told with `consent.revoked`.
 
 	Returns:
 		`consent`, `item_id` and `status`. The transaction is committed.
@@ -392,11 +398,14 @@ def delete(name: str) -> dict[str, Any]:
 	"""
 	row = _known(name)
 	if row.item:
-		answer = item_calls.delete(row.item)
+		answer = item_calls.delete(row.item, by)
 		return {"consent": row.provider_consent_id, **answer}
-	if row.provider_consent_id and row.state != ENDED:
-		consent_check.connector_of(row.provider).delete_consent(row.provider_consent_id)
-	consent_rows.end(row.name, _("Its client has withdrawn it."))
+	if row.provider_consent_id:
+		consent_check.withdraw(row, by, EndReason.REVOKED)
+	consent_rows.end(row.name, _("It has been withdrawn here."), by=by, why=EndReason.REVOKED)
+	late = frappe.db.get_value(DOCTYPE, row.name, "item")
+	if late:  # it was given while it was withdrawn
+		items.mark_deleted(late, at_once=True)
 	for request in _open_requests(row.name):
 		outcome.fail(request, _("The consent was withdrawn."))
 	frappe.db.commit()
@@ -418,15 +427,17 @@ def _open_requests(consent: str) -> list[str]:
 
 
 def withdraw_all(end_user: str) -> None:
-	"""Withdraw every consent of an end user at the provider (erasure). Commits nothing.
+	"""Withdraw every consent of an end user at the provider (erasure). Commits.
 
 	Raises:
 		ProviderError: the provider could not delete one.
 	"""
-	rows = frappe.get_all(
+	names = frappe.get_all(
 		DOCTYPE,
 		{"end_user": end_user, "state": ("!=", ENDED), "provider_consent_id": ("is", "set")},
-		["provider", "provider_consent_id"],
+		pluck="name",
 	)
-	for row in rows:
-		consent_check.connector_of(row.provider).delete_consent(row.provider_consent_id)
+	for name in names:
+		row = consent_rows.get(name)
+		if row:
+			consent_check.withdraw(row, EndedBy.CLIENT, EndReason.REVOKED)
