@@ -8,7 +8,16 @@ from typing import TypeVar
 import frappe
 
 from bank_api.connectors.errors import ConsentRequired, NotFound, ProviderError
-from bank_api.connectors.model import EndedBy, EndReason, ItemData, ItemStatus, Presence, Secret, Token, TokenHolder
+from bank_api.connectors.model import (
+	EndedBy,
+	EndReason,
+	ItemData,
+	ItemStatus,
+	Presence,
+	Secret,
+	Token,
+	TokenHolder,
+)
 from bank_api.gateway import consent_check, consent_rows, consent_tokens, providers, tokens
 from bank_api.gateway.clock import site_now, utc_now
 from bank_api.gateway.consent_tokens import STALE
@@ -78,9 +87,7 @@ def _by_key(row: frappe._dict, presence: Presence | None) -> Token:
 	"""What names a consent to a provider that knows us by our own key."""
 	if row.state != consent_rows.ACTIVE:
 		raise ConsentRequired("The consent gives no access: the end user has to give one.")
-	return Token(
-		Secret(""), utc_now() + KEY_LASTS, "", consent_id=row.provider_consent_id, presence=presence
-	)
+	return Token(Secret(""), utc_now() + KEY_LASTS, "", consent_id=row.provider_consent_id, presence=presence)
 
 
 def with_token(item: ItemKey, call: Callable[[Token], Result], presence: Presence | None = None) -> Result:
@@ -116,9 +123,20 @@ def read_item(item: ItemKey) -> ItemData:
 
 def worth_reading(item: ItemKey, state: ItemData) -> bool:
 	"""Whether accounts can be read of an item in this state: without a valid consent every call would be refused."""
-	if by_consent(item.provider):
+	whose = holder(item.provider)
+	if whose is TokenHolder.CONSENT:
 		return state.status is ItemStatus.OK
+	if whose is TokenHolder.APPLICATION:  # what waits for others to approve may be readable in part
+		return state.status in (ItemStatus.OK, ItemStatus.WAITING)
 	return state.status not in (ItemStatus.WAITING, ItemStatus.UNSUPPORTED)
+
+
+def note_read(item: ItemKey) -> None:
+	"""Data was read under the consent behind an item, if there is one; the caller commits."""
+	frappe.db.sql(
+		"UPDATE `tabBank API Consent` SET last_access_at = %s WHERE provider = %s AND provider_consent_id = %s",
+		(site_now(), item.provider, item.item_id),
+	)
 
 
 def doubt(item: ItemKey, error: ProviderError) -> None:

@@ -49,6 +49,6 @@ def _status(data: ConsentData) -> tuple[ItemStatus, UserAction]:
 	if data.standing is ConsentStanding.VALID:
 		if data.approval is Approval.REFUSED:
 			return _ASK_AGAIN
-		if data.approval is Approval.PENDING and not data.references:
+		if data.approval is Approval.PENDING:
 			return ItemStatus.WAITING, UserAction.WAIT
 	return _BY_STANDING[data.standing]

@@ -35,7 +35,9 @@ LIVE = (ACTIVE, SUSPENDED, NEEDS)  # authorised once, and not over
 BANK_OFFERED, DETAILED = "Bank Offered", "Detailed"
 
 CHECK_EVERY = timedelta(hours=24)
-WAITING_EVERY = timedelta(minutes=5)  # a consent that its end user is about to give, or that others have to approve
+WAITING_EVERY = timedelta(
+	minutes=5
+)  # a consent that its end user is about to give, or that others have to approve
 WITHDRAWN_WITHIN = timedelta(minutes=10)  # a withdrawal that began longer ago was cut off
 SECRETS = ("access_token", "refresh_token", "code_verifier", "authorisation_code")
 TOLD = -1  # the item's `expiry_notice` once the client knows of the end

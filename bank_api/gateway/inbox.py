@@ -181,7 +181,7 @@ def _store(provider: str, event: InboundEvent, body: bytes, text: str, zone: Zon
 			now,
 			provider,
 			event.event_type[:140],
-			event.event_id[:140] or None,
+			event.event_id[:256] or None,
 			int(event.is_test),
 			sha256(body).hexdigest(),
 			event.occurred_at.astimezone(zone).replace(tzinfo=None) if event.occurred_at else None,

@@ -101,7 +101,9 @@ def start(
 		DOCTYPE,
 		begun.request,
 		{
-			"session_hash": trip.state_hash(begun.context),  # until there is a visit: it marks the request as one
+			"session_hash": trip.state_hash(
+				begun.context
+			),  # until there is a visit: it marks the request as one
 			"session_status": REQUESTED,
 			"permissions": "\n".join(terms.permissions),
 			"purpose": terms.purpose,
@@ -263,6 +265,11 @@ def _purpose(purpose: str | None, before: frappe._dict | None, record: frappe._d
 	if len(text) > MAX_PURPOSE:
 		raise BadArgument(_("The argument {0} is too long.").format("purpose"))
 	return text
+
+
+def default_end(provider: str) -> datetime | None:
+	"""Until when a consent is asked for where nobody says; None for no end."""
+	return _default_end(cint(frappe.db.get_value("Bank API Provider", provider, "consent_months")))
 
 
 def _default_end(months: int) -> datetime | None:
