@@ -177,6 +177,8 @@ def _erase_rows(end_user: str) -> None:
 	row = frappe.db.get_value(DOCTYPE, end_user, ["client", "user", "erased"], as_dict=True)
 	if not row or not row.erased:
 		return
+	from bank_api.gateway import access_links
+
 	items = frappe.get_all("Bank API Item", {"end_user": end_user}, pluck="name")
 	counts = purge.item_data(items)
 	if counts is None:
@@ -187,6 +189,7 @@ def _erase_rows(end_user: str) -> None:
 	for doctype in ("Bank API Webhook Event", "Bank API Webhook Delivery"):
 		counts[doctype] = sum(purge.rows(doctype, {"item": item}) for item in items)
 	counts["Bank API Item"] = purge.rows("Bank API Item", {"end_user": end_user})
+	access_links.forget(row.client, row.user)
 	frappe.db.delete("__Auth", {"doctype": DOCTYPE, "name": end_user})
 	frappe.db.delete(DOCTYPE, {"name": end_user})
 	# The proof can be matched with a name that somebody presents, and does not hold it.

@@ -307,3 +307,8 @@ def _purge_now(item: str) -> None:
 def iso_or_none(site_time: datetime | None) -> str | None:
 	"""A Datetime field as RFC 3339 text in UTC."""
 	return iso(to_utc(site_time)) if site_time else None
+
+
+def webhook_url(item: str) -> str:
+	"""The address that the events of an item go to, if it has one of its own."""
+	return frappe.db.get_value(DOCTYPE, item, "webhook_url") or ""

@@ -17,6 +17,7 @@ LOGS = {
 	"Bank API Webhook Event": "event_retention_days",
 	"Bank API Webhook Delivery": "delivery_retention_days",
 	"Bank API Log": "log_retention_days",
+	"Bank API Access Link": "log_retention_days",
 }
 
 
