@@ -116,7 +116,7 @@ class QuantoSetUp:
 		)
 
 	def _api_key(self) -> str:
-		link = self.setup.control("POST", "/quanto/onboarding", {})["url"]
+		link = self.setup.control("POST", "/quanto/onboarding", {})["link"]
 		return self._done("api_key", "onboard", onboarding_link=link)
 
 	def _webhook(self) -> str:
