@@ -21,6 +21,7 @@ CONTACT = {
 }
 RETURN_PATH = "/bank-api/return"
 PROFILES = {"signing": "BRSEAL", "transport": "BRCAC"}
+LEVELS = {"organization_level": "signing_certificate", "software_level": "transport_certificate"}
 PURPOSE = "Conciliação bancária na loja"
 
 
@@ -107,13 +108,8 @@ class QuantoSetUp:
 		return f"{PROFILES[usage]} {title}"
 
 	def _levels(self) -> str:
-		row = self.setup.admin.rows("Bank API Provider", {"name": self.provider}, ["*"])[0]
-		return self._done(
-			"levels",
-			"confirm",
-			organization_level=row["signing_certificate"],
-			software_level=row["transport_certificate"],
-		)
+		row = self.setup.admin.rows("Bank API Provider", {"name": self.provider}, list(LEVELS.values()))[0]
+		return self._done("levels", "confirm", **{level: row[field] for level, field in LEVELS.items()})
 
 	def _api_key(self) -> str:
 		link = self.setup.control("POST", "/quanto/onboarding", {})["link"]
