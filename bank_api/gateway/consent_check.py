@@ -190,7 +190,7 @@ def check(row: frappe._dict, presence: Presence | None = None) -> None:
 def _write(row: frappe._dict, reading: Reading) -> None:
 	given = reading.data.standing is ConsentStanding.VALID and not row.item and _is_of_a_visit(row)
 	if given:
-		row = row | {"item": _new_item(row, reading)}
+		row = frappe._dict(row, item=_new_item(row, reading))
 	state = apply(row, reading)
 	if given and consent_rows.get(row.name).state == consent_rows.ENDED:
 		items.mark_deleted(row.item, at_once=True)  # withdrawn here while it was given there

@@ -147,7 +147,7 @@ class Names:
 	event_revoked: str = "sharing.revoked"
 	event_ping: str = "ping"
 
-	codes_api_key: str = "API_KEY_MISSING,API_KEY_INVALID,API_KEY_UNKNOWN,API_KEY_REVOKED,INVALID_API_KEY"
+	codes_api_key: str = "CHAVE_DE_API_INVALIDA,API_KEY_MISSING,API_KEY_INVALID,API_KEY_UNKNOWN,API_KEY_REVOKED,INVALID_API_KEY"
 	codes_in_use: str = "SETUP_INCOMPLETE,CERTIFICATES_MISSING,CREDENTIALS_MISSING"
 
 

@@ -120,6 +120,11 @@ def whole_groups(permissions: Iterable[str], *, company: bool) -> tuple[str, ...
 			"A permission is in none of the groups: ask for whole groups (get_permission_groups lists them).",
 			provider_code="COMBINACAO_PERMISSOES_INCORRETA",
 		)
+	if set(asked) == {RESOURCES_READ}:
+		raise InvalidRequest(
+			"RESOURCES_READ alone gives no data: ask for at least one group.",
+			provider_code="SEM_PERMISSOES_FUNCIONAIS_RESTANTES",
+		)
 	_check_family(set(asked), company)
 	covered = {one for group in GROUPS if set(group.permissions) <= set(asked) for one in group.permissions}
 	if covered != set(asked):
@@ -127,11 +132,6 @@ def whole_groups(permissions: Iterable[str], *, company: bool) -> tuple[str, ...
 			"Permissions are asked for in whole groups, each with RESOURCES_READ: add the missing ones "
 			"(get_permission_groups lists them).",
 			provider_code="COMBINACAO_PERMISSOES_INCORRETA",
-		)
-	if covered == {RESOURCES_READ}:
-		raise InvalidRequest(
-			"RESOURCES_READ alone gives no data: ask for at least one group.",
-			provider_code="SEM_PERMISSOES_FUNCIONAIS_RESTANTES",
 		)
 	return asked
 

@@ -190,11 +190,12 @@ class Setup:
 			found.append("credentials")
 		if self.state.switches.webhook_required and not self._hooks(tenant):
 			found.append("webhook")
-		limit = moment(self.state.now)
-		for certificate in self.certificates_of(tenant):
-			if certificates.validity(certificates.read(certificate.certificate).certificate)[1] < limit:
-				found.append(f"certificate {certificate.type} (expired)")
+		found += [f"certificate {old.type} (expired)" for old in self.certificates_of(tenant) if self._over(old)]
 		return found
+
+	def _over(self, stored: StoredCertificate) -> bool:
+		certificate = certificates.read(stored.certificate).certificate
+		return certificates.validity(certificate)[1] < moment(self.state.now)
 
 	# whitelabel (requirement 2.4)
 	def put_whitelabel(self, ask: Ask, product: str) -> Answer:

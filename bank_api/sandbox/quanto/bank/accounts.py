@@ -2,6 +2,7 @@
 
 import random
 import string
+import uuid
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -32,6 +33,11 @@ _KINDS: tuple[tuple[str, str, int, int, tuple[str, ...], bool], ...] = (
 def identifier(rng: random.Random, length: int = 31) -> str:
 	"""Make an id as OFB allows it."""
 	return "".join(rng.choice(string.ascii_letters + string.digits) for _ in range(length))
+
+
+def resource_id(rng: random.Random) -> str:
+	"""Make the id of a resource: a UUID, the same for the customer's whole time at the bank."""
+	return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
 def make(
@@ -65,10 +71,7 @@ def _account(rng: random.Random, bank: Bank, document: str, kind: str, *, main: 
 	}
 	if kind != PREPAID:
 		numbers["branchCode"] = f"{rng.randrange(1, 10**4):04d}"
-	account_id = f"{rng.getrandbits(128):032x}"
-	account_id = "-".join(
-		(account_id[:8], account_id[8:12], account_id[12:16], account_id[16:20], account_id[20:])
-	)
+	account_id = resource_id(rng)
 	listed = {
 		"brandName": bank.name,
 		"companyCnpj": bank.cnpj,

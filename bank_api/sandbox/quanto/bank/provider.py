@@ -76,7 +76,7 @@ class Banks:
 			*self._customers(),
 			*self._accounts(),
 			*self._cards(),
-			*(route for api, kind in CREDITS.items() for route in self._credits(api, kind)),
+			*(route for name, kind in CREDITS.items() for route in self._credits(name, kind)),
 		]:
 			endpoint = checked(self.state, VERSIONS[api], function, self.limits.traffic)
 			found.append((method, f"/<bank>{base_of(api)}{path}", endpoint))

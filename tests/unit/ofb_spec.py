@@ -1,0 +1,227 @@
+"""Checks bodies against the published Open Finance Brasil OpenAPI files, and makes bodies that they allow.
+
+The files are not ours to copy: they are found by ``BANK_API_SPECS`` or in ``../shared/specs`` beside the repository, and tests
+that need them skip where they are absent. Bodies are checked as the answers of a bank, whose paths they belong to: Quanto hands
+them on unchanged.
+"""
+
+import json
+import os
+import re
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+FOLDER = "open-finance-brasil"
+FILES = {
+	"accounts": "accounts_2.4.2.yml",
+	"consents": "consents_3.3.1.yml",
+	"credit-cards-accounts": "credit-cards_2.3.1.yml",
+	"customers": "customers_2.2.1.yml",
+	"financings": "financings_2.4.0.yml",
+	"invoice-financings": "invoice-financings_2.4.0.yml",
+	"loans": "loans_2.5.0.yml",
+	"resources": "resources_3.1.0.yml",
+	"unarranged-accounts-overdraft": "unarranged-accounts-overdraft_2.5.0.yml",
+}
+# Python knows neither of the two ways in which the files write an inline flag or an escaped slash.
+_REGEX_REPAIRS = ((r"\/", "/"), ("(?i)", ""))
+
+
+def folder() -> Path | None:
+	"""Where the published files are, if they are anywhere."""
+	root = Path(__file__).resolve().parents[2]
+	places = [Path(os.environ["BANK_API_SPECS"])] if os.environ.get("BANK_API_SPECS") else []
+	places += [parent.parent / "shared" / "specs" for parent in (root, *root.parents)]
+	return next((place / FOLDER for place in places if (place / FOLDER).is_dir()), None)
+
+
+def needed() -> None:
+	"""Skip a test that has nothing to check against."""
+	if folder() is None:
+		pytest.skip(f"{FOLDER} is not here: set BANK_API_SPECS, or put it in ../shared/specs")
+
+
+@cache
+def document(api: str) -> dict[str, Any]:
+	"""One of the files."""
+	import yaml
+
+	place = folder()
+	assert place is not None
+	loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+	return yaml.load((place / FILES[api]).read_text(encoding="utf-8"), Loader=loader)
+
+
+@cache
+def _openapi(api: str) -> Any:
+	from openapi_core import Config, OpenAPI
+
+	return OpenAPI.from_dict(document(api), config=Config(spec_validator_cls=None))
+
+
+def base(api: str) -> str:
+	"""The address before an API's paths."""
+	return document(api)["servers"][0]["url"].rstrip("/")
+
+
+def check_answer(api: str, path: str, body: Any, status: int = 200, method: str = "get") -> None:
+	"""Fail unless the file allows an answer.
+
+	Args:
+		api: which file.
+		path: below the API, with ids.
+		body: its JSON value, or text.
+		status: HTTP status.
+		method: of the request.
+	"""
+	from openapi_core.testing import MockRequest, MockResponse
+
+	host, _, prefix = base(api).partition("://")[2].partition("/")
+	data = (body if isinstance(body, str) else json.dumps(body)).encode()
+	request = MockRequest(f"https://{host}", method, f"/{prefix}{path}", headers=dict(HEADERS))
+	headers = {"x-fapi-interaction-id": HEADERS["x-fapi-interaction-id"], "x-v": "1.0.0"}
+	answer = MockResponse(data, status, headers, "application/json")
+	_explained(lambda: _openapi(api).validate_response(request, answer), f"{status} of {method} {path}")
+
+
+def check_request(api: str, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+	"""Fail unless the file allows a request.
+
+	Args:
+		api: which file.
+		method: HTTP method.
+		path: below the API, with ids.
+		headers: all that were sent.
+		body: the exact bytes.
+	"""
+	from openapi_core.testing import MockRequest
+
+	host, _, prefix = base(api).partition("://")[2].partition("/")
+	request = MockRequest(
+		f"https://{host}",
+		method.lower(),
+		f"/{prefix}{path}",
+		headers=headers,
+		data=body or None,
+		content_type="application/json",
+	)
+	_explained(lambda: _openapi(api).validate_request(request), f"{method} {path}")
+
+
+HEADERS = {
+	"Authorization": "Bearer x",
+	"x-fapi-interaction-id": "d78fc4e5-37ca-4da3-adf2-9b082bf92280",
+}
+
+
+def _explained(check: Any, what: str) -> None:
+	try:
+		with warnings.catch_warnings():
+			# The files describe their mutual TLS in a way that openapi-core does not know.
+			warnings.filterwarnings("ignore", "Unsupported scheme type")
+			check()
+	except Exception as error:
+		cause = error.__cause__ or error
+		details = [
+			f"{'/'.join(map(str, found.absolute_path))}: {found.message[:300]}"
+			for found in getattr(cause, "schema_errors", ())
+		]
+		pytest.fail(
+			f"{what} is not what the published file says: {error!r} {cause!r} {details}", pytrace=False
+		)
+
+
+def answer_schema(api: str, path: str) -> dict[str, Any]:
+	"""The schema of the 200 answer of GET on one of a file's paths."""
+	answer = _resolved(api, document(api)["paths"][path]["get"]["responses"]["200"])
+	return _resolved(api, answer["content"]["application/json"]["schema"])
+
+
+def bodies(api: str, path: str, **fixed: Any) -> st.SearchStrategy[Any]:
+	"""Bodies that the file allows for the 200 answer of GET on one of its paths.
+
+	Args:
+		api: which file.
+		path: as the file writes it.
+		fixed: strategies for members by name, wherever they stand.
+	"""
+	return _strategy(api, answer_schema(api, path), fixed)
+
+
+def _resolved(api: str, node: dict[str, Any]) -> dict[str, Any]:
+	while "$ref" in node:
+		found: Any = document(api)
+		for part in node["$ref"].removeprefix("#/").split("/"):
+			found = found[part]
+		node = found
+	return node
+
+
+def _strategy(api: str, schema: dict[str, Any], fixed: dict[str, Any]) -> st.SearchStrategy[Any]:
+	schema = _resolved(api, schema)
+	if "allOf" in schema:
+		merged: dict[str, Any] = {}
+		for part in schema["allOf"]:
+			merged |= _resolved(api, part)
+		schema = merged | {name: value for name, value in schema.items() if name != "allOf"}
+	if "oneOf" in schema or "anyOf" in schema:
+		return st.one_of([_strategy(api, one, fixed) for one in schema.get("oneOf") or schema["anyOf"]])
+	kind = schema.get("type")
+	if "enum" in schema:
+		return st.sampled_from(schema["enum"])
+	if kind == "array":
+		least = schema.get("minItems", 0)
+		return st.lists(_strategy(api, schema["items"], fixed), min_size=least, max_size=max(least, 3))
+	if kind == "object" or "properties" in schema:
+		members = {
+			name: fixed.get(name) or _strategy(api, one, fixed)
+			for name, one in schema.get("properties", {}).items()
+		}
+		needed_names = set(schema.get("required", ()))
+		return st.fixed_dictionaries(
+			{name: one for name, one in members.items() if name in needed_names},
+			optional={name: one for name, one in members.items() if name not in needed_names},
+		)
+	return _scalar(kind, schema)
+
+
+def _scalar(kind: str | None, schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+	if kind == "boolean":
+		return st.booleans()
+	if kind in ("integer", "number"):
+		return st.integers(int(schema.get("minimum", 0)), min(int(schema.get("maximum", 999)), 999))
+	if schema.get("format") == "date-time":
+		milliseconds = ".000" if schema.get("maxLength", 20) >= 24 else ""
+		return (
+			st.datetimes()
+			.filter(lambda d: 2000 <= d.year <= 2100)
+			.map(lambda d: d.strftime("%Y-%m-%dT%H:%M:%S") + milliseconds + "Z")
+		)
+	if schema.get("format") == "date":
+		return st.dates().filter(lambda d: 2000 <= d.year <= 2100).map(lambda d: d.isoformat())
+	if schema.get("format") in ("uri", "url"):
+		return st.just("https://api.banco.com.br/open-banking/x")
+	least, most = schema.get("minLength", 0), schema.get("maxLength", 60)
+	if pattern := schema.get("pattern"):
+		for wrong, right in _REGEX_REPAIRS:
+			pattern = pattern.replace(wrong, right)
+		if "T(?:" in pattern:
+			return (
+				st.datetimes()
+				.filter(lambda d: 2000 <= d.year <= 2100)
+				.map(lambda d: d.strftime("%Y-%m-%dT%H:%M:%S.") + f"{d.microsecond // 1000:03d}Z")
+			)
+		form = re.compile(pattern)
+		return (
+			st.from_regex(form, alphabet=st.characters(codec="ascii", min_codepoint=32))
+			.map(lambda text: text.rstrip("\n"))
+			.filter(lambda text: least <= len(text) <= most and form.search(text) is not None)
+		)
+	return st.text(
+		st.characters(codec="utf-8", min_codepoint=32), min_size=max(least, 1), max_size=min(most, 40)
+	)
