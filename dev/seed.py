@@ -111,10 +111,10 @@ class Setup:
 
 	def quanto(self, name: str, **values: Any) -> dict[str, Any]:
 		"""A Quanto provider that speaks to the sandbox, all steps of its set-up done."""
-		provider = self.quanto_record(name, **values)["name"]
-		for _step in QuantoSetUp(self, provider).through():
+		record = self.quanto_record(name, **values)
+		for _step in QuantoSetUp(self, record["name"]).through():
 			pass
-		return self.admin.rows("Bank API Provider", {"name": provider}, ["*"])[0]
+		return record
 
 	def quanto_record(self, name: str, **values: Any) -> dict[str, Any]:
 		"""A Quanto provider's bare record: no step of its set-up is done."""
