@@ -25,7 +25,7 @@ BY_CONNECTOR: dict[str, tuple[str, ...]] = {
 		"history_days",
 		"booking_status",
 	),
-	"quanto": ("data_zone",),
+	"quanto": ("time_zone",),
 }
 
 

@@ -23,7 +23,9 @@ class Form(HTMLParser):
 	def handle_starttag(self, tag: str, attrs: Any) -> None:
 		values = dict(attrs)
 		if tag == "form":
-			self.forms.append({"action": values["action"], "method": values["method"], "fields": [], "names": []})
+			self.forms.append(
+				{"action": values["action"], "method": values["method"], "fields": [], "names": []}
+			)
 		elif tag == "input" and self.forms:
 			self.forms[-1]["names"].append(values["name"])
 			if values.get("type") != "checkbox" or "checked" in values:

@@ -112,7 +112,12 @@ def test_a_look_ahead_opens_nothing(place):
 
 def test_the_page_speaks_the_links_language(place):
 	_world, client, _other = place
-	for language, words in (("he", "נתוני הבנק"), ("cs", "sdílená"), ("pt-BR", "compartilhados"), ("fr", "partagées")):
+	for language, words in (
+		("he", "נתוני הבנק"),
+		("cs", "sdílená"),
+		("pt-BR", "compartilhados"),
+		("fr", "partagées"),
+	):
 		browser = opened(issue(client, language=language))
 		assert f'lang="{language}"' in browser.html and words in browser.text
 	assert 'dir="rtl"' in opened(issue(client, language="he")).html
@@ -155,7 +160,9 @@ def refusals(place):
 	frappe = world.frappe
 	found = {f"altered {place}": link for place, link in enumerate(altered(issue(client)))}
 	found["expired"] = issue(client)
-	frappe.db.set_value(DOCTYPE, row_of(found["expired"]).name, "expires_at", site_now() - timedelta(seconds=1))
+	frappe.db.set_value(
+		DOCTYPE, row_of(found["expired"]).name, "expires_at", site_now() - timedelta(seconds=1)
+	)
 	found["revoked"] = issue(client, "anna@example.org")
 	row = row_of(found["revoked"])
 	frappe.db.set_value(DOCTYPE, row.name, "revoked_at", site_now())
@@ -245,7 +252,12 @@ def test_a_refused_link_leaves_a_line_that_names_nobody(place):
 	world, client, _other = place
 	Browser().get(issue(client) + "x")
 	line = world.frappe.get_last_doc("Bank API Log", {"action": "Consents Link Refused"})
-	assert (line.outcome, line.client, line.reference_name, line.ip) == ("Refused", None, None, "198.51.100.7")
+	assert (line.outcome, line.client, line.reference_name, line.ip) == (
+		"Refused",
+		None,
+		None,
+		"198.51.100.7",
+	)
 
 
 def test_two_browsers_that_open_a_link_at_once(place, monkeypatch):
@@ -342,7 +354,9 @@ def test_nothing_on_a_page_runs_or_is_loaded(place):
 		assert headers["Referrer-Policy"] == "no-referrer"
 		assert headers["Cache-Control"] == "no-store"
 		assert headers["X-Frame-Options"] == "DENY"
-		assert not re.search(r"<script|<link rel=\"stylesheet|\son[a-z]+=|javascript:|@import|url\(", browser.html)
+		assert not re.search(
+			r"<script|<link rel=\"stylesheet|\son[a-z]+=|javascript:|@import|url\(", browser.html
+		)
 		assert len(browser.html) < 60_000
 
 

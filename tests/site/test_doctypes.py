@@ -421,7 +421,10 @@ def test_every_button_is_a_typed_post(db):
 def test_everything_the_workspace_shows_is_there(db):
 	workspace = db.get_doc("Workspace", "Bank API")
 	assert workspace.public
-	assert {link.link_to for link in workspace.links if link.type == "Link"} == set(our_doctypes(db))
+	links = [link for link in workspace.links if link.type == "Link"]
+	assert {link.link_to for link in links if link.link_type == "DocType"} == set(our_doctypes(db))
+	pages = {link.link_to for link in links if link.link_type == "Page"}
+	assert pages == set(db.get_all("Page", {"module": "Bank API"}, pluck="name"))
 	for card in workspace.number_cards:
 		assert db.db.exists("Number Card", card.number_card_name)
 	for chart in workspace.charts:

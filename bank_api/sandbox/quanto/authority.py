@@ -12,6 +12,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 BRCAC, BRSEAL = "BRCAC", "BRSEAL"
 _PEM = serialization.Encoding.PEM
 _YEARS = timedelta(days=3650)
+# Nobody's: the person in charge, the company, date of birth with the numbers of the person, the company's CEI.
+_IDENTIFIED = {
+	"2.16.76.1.3.2": "Responsavel Exemplo",
+	"2.16.76.1.3.3": "00000000000191",
+	"2.16.76.1.3.4": "01011970" + "0" * 37,
+	"2.16.76.1.3.7": "0" * 12,
+}
+_UNITS = ("Sim AC Selo v5", "00000000000191", "Presencial")
 
 
 class IssueError(ValueError):
@@ -146,7 +154,7 @@ class Authority:
 		issuer = self.issuers[by or profile]
 		builder = (
 			x509.CertificateBuilder()
-			.subject_name(request.subject)
+			.subject_name(_identified_subject(request) if profile == BRSEAL else request.subject)
 			.issuer_name(issuer.certificate.subject)
 			.public_key(request.public_key())
 			.serial_number(x509.random_serial_number())
@@ -157,14 +165,38 @@ class Authority:
 		)
 		if profile == BRCAC:
 			builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)
-		try:
-			names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-			builder = builder.add_extension(names.value, False)
-		except x509.ExtensionNotFound:
-			pass
+		if names := (_identified_names(request) if profile == BRSEAL else _names(request)):
+			builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
 		algorithm = hashes.SHA512() if digest == "sha512" else hashes.SHA256()
 		chain = [builder.sign(issuer.key, algorithm), issuer.certificate]
 		return chain if by == "other" else [*chain, self.issuers["root"].certificate]
+
+
+def _names(request: x509.CertificateSigningRequest) -> list[x509.GeneralName]:
+	try:
+		return list(request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+	except x509.ExtensionNotFound:
+		return []
+
+
+def _identified_names(request: x509.CertificateSigningRequest) -> list[x509.GeneralName]:
+	"""A seal's names, completed with what the authority learns when it identifies company and person in charge."""
+	names = _names(request)
+	told = {name.type_id for name in names if isinstance(name, x509.OtherName)}
+	for number, text in _IDENTIFIED.items():
+		if (oid := x509.ObjectIdentifier(number)) not in told:
+			names.append(x509.OtherName(oid, bytes([0x0C, len(text)]) + text.encode()))
+	return names
+
+
+def _identified_subject(request: x509.CertificateSigningRequest) -> x509.Name:
+	"""A seal's subject, with the units that are the authority's own if the request leaves them to it."""
+	asked = list(request.subject)
+	units = [one for one in asked if one.oid == NameOID.ORGANIZATIONAL_UNIT_NAME]
+	if units:
+		return request.subject
+	own = [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, text) for text in _UNITS]
+	return x509.Name([*asked[:-1], *own, asked[-1]])
 
 
 def pem(certificate: x509.Certificate) -> str:

@@ -190,7 +190,9 @@ class Setup:
 			found.append("credentials")
 		if self.state.switches.webhook_required and not self._hooks(tenant):
 			found.append("webhook")
-		found += [f"certificate {old.type} (expired)" for old in self.certificates_of(tenant) if self._over(old)]
+		found += [
+			f"certificate {old.type} (expired)" for old in self.certificates_of(tenant) if self._over(old)
+		]
 		return found
 
 	def _over(self, stored: StoredCertificate) -> bool:

@@ -19,14 +19,30 @@ frappe.ui.form.on("Bank API Provider", {
 		// one field, which each provider calls by a name of its own
 		frm.set_df_property("client_secret", "label", frm.doc.connector === "quanto" ? __("API Key") : __("Client Secret"));
 		if (frm.is_new() || !frm.perm[0].write) return;
+		show_setup(frm);
 		frm.add_custom_button(__("Test Connection"), () => test_connection(frm));
 		frm.add_custom_button(__("Copy Webhook Address"), () => copy_address(frm));
-		frm.add_custom_button(__("Change Webhook Secret"), () => change_secret(frm));
+		if (!setup_of(frm)) frm.add_custom_button(__("Change Webhook Secret"), () => change_secret(frm));
 		if (!frm.doc.webhook_address) {
 			frm.set_intro(__("Set the public URL in the Bank API Settings first: providers send their webhooks there."), "orange");
 		}
 	},
 });
+
+function setup_of(frm) {
+	return frm.doc.__onload && frm.doc.__onload.setup;
+}
+
+// Providers that are set up step by step have a page for it; it knows what comes next.
+function show_setup(frm) {
+	const setup = setup_of(frm);
+	if (!setup) return;
+	const button = frm.add_custom_button(__("Set-up"), () => frappe.set_route("bank-api-setup", frm.doc.name));
+	if (setup.next) {
+		button.addClass("btn-primary");
+		frm.set_intro(__("The set-up goes on with: {0}", [frappe.utils.escape_html(setup.next)]), setup.ready ? "blue" : "orange");
+	}
+}
 
 function test_connection(frm) {
 	press_button(frm, "test_connection").then(

@@ -8,7 +8,7 @@ from frappe.model.document import Document
 from frappe.utils.password import get_decrypted_password
 
 from bank_api.bank_api.rules import button, check_origin
-from bank_api.gateway import certificates, providers, reference
+from bank_api.gateway import certificates, providers, reference, setup
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import BadArgument
 
@@ -64,7 +64,6 @@ class BankAPIProvider(Document):
 		contacts: DF.Table[BankAPIProviderContact]
 		country_code: DF.Data | None
 		credentials_registered_at: DF.Datetime | None
-		data_zone: DF.Data | None
 		default_purpose: DF.SmallText | None
 		digest_algorithm: DF.Literal["SHA-256", "SHA-512"]
 		directory_client_id: DF.Data | None
@@ -91,24 +90,22 @@ class BankAPIProvider(Document):
 		redirect_uris: DF.SmallText | None
 		resources: DF.Data | None
 		scope: DF.Data | None
+		setup_state: DF.SmallText | None
 		signature_algorithm: DF.Literal["rsa-sha256", "rsa-sha512", "ecdsa-sha256"]
 		signed_headers: DF.SmallText | None
 		signed_headers_reads: DF.SmallText | None
 		signing_certificate: DF.Link | None
 		signing_certificate_id: DF.Data | None
-		signing_in_directory: DF.Data | None
-		signing_uploaded: DF.Data | None
 		software_statement_id: DF.Data | None
 		stale_after_hours: DF.Int
 		sync_interval_minutes: DF.Int
 		sync_overlap_days: DF.Int
 		sync_overlap_minutes: DF.Int
+		time_zone: DF.Data | None
 		token_calls_per_minute: DF.Int
 		token_url: DF.SmallText | None
 		transport_certificate: DF.Link | None
 		transport_certificate_id: DF.Data | None
-		transport_in_directory: DF.Data | None
-		transport_uploaded: DF.Data | None
 		user_calls_per_minute: DF.Int
 		webhook_address: DF.Data | None
 		webhook_events: DF.SmallText | None
@@ -116,6 +113,8 @@ class BankAPIProvider(Document):
 		webhook_secret: DF.Password | None
 		webhook_tested_at: DF.Datetime | None
 		webhook_tolerance_hours: DF.Int
+		whitelabel: DF.Link | None
+		whitelabel_language: DF.Literal["Portuguese (Brazil)", "English", "French", "Czech", "Hebrew"]
 	# end: auto-generated types
 
 	@property
@@ -125,6 +124,11 @@ class BankAPIProvider(Document):
 		if not public_url or not self.name:
 			return ""
 		return f"{public_url}/api/method/bank_api.webhooks.{self.connector}?provider={quote(self.name)}"
+
+	def onload(self):
+		"""How far the guided set-up is, for the form's button."""
+		if setup.offers(self.connector) and not self.is_new():
+			self.set_onload("setup", setup.outline(self.name))
 
 	def validate(self):
 		self.api_base_url = check_origin(self.api_base_url or "", _("API Base URL"), loopback_http=True)
