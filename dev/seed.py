@@ -5,6 +5,7 @@ import secrets
 from typing import Any
 
 from dev.errors import DevError
+from dev.quanto import PURPOSE, QuantoSetUp
 from dev.stack import Stack
 from dev.web import Admin, Caller
 
@@ -74,7 +75,7 @@ class Setup:
 
 	def issue(self, csr: str, usage: str) -> dict[str, Any]:
 		"""What the test authority makes of a request: `chain` and `serial`."""
-		return self._control("POST", "/migdal/issue", {"csr": csr, "usage": usage})
+		return self.control("POST", "/migdal/issue", {"csr": csr, "usage": usage})
 
 	def upload(self, certificate: str, chain: str) -> None:
 		"""Upload what the authority has issued.
@@ -95,7 +96,7 @@ class Setup:
 			values: further fields; certificates are made unless `transport_certificate` and `signing_certificate`
 				are among them.
 		"""
-		known = self._control("GET", "/migdal")
+		known = self.control("GET", "/migdal")
 		for usage in COMMON_NAMES:
 			fieldname = f"{usage.lower()}_certificate"
 			values[fieldname] = values.get(fieldname) or self.certificate(usage)
@@ -108,7 +109,29 @@ class Setup:
 		}
 		return self.admin.insert("Bank API Provider", provider_name=name, **(defaults | values))
 
-	def _control(self, verb: str, path: str, body: Any = None) -> dict[str, Any]:
+	def quanto(self, name: str, **values: Any) -> dict[str, Any]:
+		"""A Quanto provider that speaks to the sandbox, all steps of its set-up done."""
+		record = self.quanto_record(name, **values)
+		for _step in QuantoSetUp(self, record["name"]).through():
+			pass
+		return record
+
+	def quanto_record(self, name: str, **values: Any) -> dict[str, Any]:
+		"""A Quanto provider's bare record: no step of its set-up is done."""
+		defaults = {
+			"connector": "quanto",
+			"environment": "Sandbox",
+			"api_base_url": self.control("GET", "/quanto")["url"],
+			"default_purpose": PURPOSE,
+		}
+		return self.admin.insert("Bank API Provider", provider_name=name, **(defaults | values))
+
+	def control(self, verb: str, path: str, body: Any = None) -> dict[str, Any]:
+		"""Call the sandbox's control API.
+
+		Raises:
+			DevError: it answered an error.
+		"""
 		answer = Caller(self.sandbox).call(verb, f"/_control{path}", body)
 		if answer.status != 200:
 			raise DevError(f"the sandbox answered {answer.status}: {answer.text[:600]}")

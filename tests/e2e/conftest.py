@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("conformance", "bridge_bank", "migdal_bank", "installation", "jobs")
+pytest.register_assert_rewrite("conformance", "bridge_bank", "migdal_bank", "quanto_bank", "installation", "jobs")
 
 from installation import Installation  # noqa: E402  after the rewriting is set up
 from jobs import Jobs  # noqa: E402
@@ -41,4 +41,7 @@ def _calm(installation: Installation) -> None:
 	control.clear_faults()
 	control.latency(0)
 	control.switches(rate_limits=False)
-	control.webhook_settings(retry_schedule=[1, 2, 2, 3, 3, 5, 5, 10], copies=1, shuffle=False, reverse=False)
+	sending = {"retry_schedule": [1, 2, 2, 3, 3, 5, 5, 10], "copies": 1, "shuffle": False, "reverse": False}
+	control.webhook_settings(**sending)
+	control.quanto.webhook_settings(**sending)
+	control.quanto.switches(monthly_limits=False)

@@ -80,6 +80,11 @@ class Installation:
 		name = f"Migdal {next(_numbers)}-{uuid.uuid4().hex[:6]}"
 		return self.setup.migdal(name, **values)["name"]
 
+	def quanto(self, **values: Any) -> str:
+		"""A Quanto provider whose set-up is done, with an institution of its own at the sandbox."""
+		name = f"Quanto {next(_numbers)}-{uuid.uuid4().hex[:6]}"
+		return self.setup.quanto(name, **values)["name"]
+
 	def app_of(self, provider: str) -> str:
 		"""The application at the sandbox that a provider uses."""
 		return self.setup.admin.rows("Bank API Provider", {"name": provider}, ["client_id"])[0]["client_id"]
@@ -200,9 +205,9 @@ class Installation:
 		"""One turn of the app's scheduled functions, whatever the minute is."""
 
 		def work() -> None:
-			from bank_api.gateway import connect, consent_duties, events, relay, schedule
+			from bank_api.gateway import connect, consent_duties, events, relay, schedule, session_duties
 
-			modules = (schedule, connect, consent_duties, events, relay)
+			modules = (schedule, connect, consent_duties, session_duties, events, relay)
 			for function in [module.tick for module in modules]:
 				function()
 
