@@ -62,7 +62,9 @@ def rejection(quanto: Quanto, consent: str) -> tuple[str, str]:
 def test_there_are_36_permissions_in_whole_groups() -> None:
 	assert len(ALL) == 36
 	assert all(group.permissions[-1] == "RESOURCES_READ" for group in GROUPS)
-	assert whole(of_groups(["balances", "statements"])) == [g for g in GROUPS if g.key in ("balances", "statements")]
+	assert whole(of_groups(["balances", "statements"])) == [
+		g for g in GROUPS if g.key in ("balances", "statements")
+	]
 
 
 def test_a_bank_strips_what_it_does_not_sell_but_not_credit() -> None:
@@ -81,7 +83,9 @@ def test_the_second_bank_grants_less_than_was_asked_for(quanto: Quanto) -> None:
 	assert quanto.call("GET", f"/v1/consents/{consent}/credit-cards-accounts/accounts").status_code == 403
 
 
-@pytest.mark.parametrize("keys", [["balances"], ["statements", "exchange"], [group.key for group in GROUPS[:2]]])
+@pytest.mark.parametrize(
+	"keys", [["balances"], ["statements", "exchange"], [group.key for group in GROUPS[:2]]]
+)
 def test_whole_groups_pass(keys: list[str]) -> None:
 	check(of_groups(keys), False)
 
@@ -202,7 +206,9 @@ def test_tokens_are_renewed_as_long_as_the_consent_lives(quanto: Quanto) -> None
 
 
 # extension (section 3.8)
-def extend(quanto: Quanto, consent: str, cpf: str = PERSON, cnpj: str = "", **values: Any) -> requests.Response:
+def extend(
+	quanto: Quanto, consent: str, cpf: str = PERSON, cnpj: str = "", **values: Any
+) -> requests.Response:
 	headers = {"x-fapi-customer-ip-address": "203.0.113.7", "x-customer-user-agent": "Mozilla/5.0"}
 	data: dict[str, Any] = {"loggedUser": {"document": {"identification": cpf, "rel": "CPF"}}, **values}
 	if cnpj:
@@ -397,7 +403,9 @@ def test_pages_are_followed_to_the_end_and_counted_once(quanto: Quanto) -> None:
 
 def test_a_pagination_key_is_good_for_an_hour(quanto: Quanto) -> None:
 	consent, today = quanto.share(), date.fromisoformat(quanto.control.now()[:10])
-	link = transactions(quanto, consent, f"fromBookingDate={months_after(today, -6)}&page-size=5").json()["links"]["next"]
+	link = transactions(quanto, consent, f"fromBookingDate={months_after(today, -6)}&page-size=5").json()[
+		"links"
+	]["next"]
 	path = link.removeprefix(quanto.setup.url)
 	quanto.get(path)
 	assert list(quanto.sandbox.usage().values()) == [1]
@@ -441,7 +449,10 @@ def test_consents_and_resources_are_exempt(quanto: Quanto) -> None:
 def test_limits_can_be_switched_off(quanto: Quanto) -> None:
 	consent = quanto.share()
 	quanto.sandbox.switches(low=1)
-	assert [quanto.call("GET", f"/v1/consents/{consent}/accounts").status_code for _ in range(2)] == [200, 423]
+	assert [quanto.call("GET", f"/v1/consents/{consent}/accounts").status_code for _ in range(2)] == [
+		200,
+		423,
+	]
 	quanto.sandbox.switches(monthly_limits=False)
 	assert quanto.call("GET", f"/v1/consents/{consent}/accounts").status_code == 200
 

@@ -51,8 +51,14 @@ def test_a_session_has_a_link_that_is_not_its_id(quanto: Quanto) -> None:
 	("values", "expected"),
 	[
 		({"loggedUser": {}}, (400, ["REQUISICAO_INVALIDA"])),
-		({"loggedUser": {"document": {"identification": "11144477736", "rel": "CPF"}}}, (422, ["DOCUMENTO_INVALIDO"])),
-		({"businessEntity": {"document": {"identification": "1", "rel": "CNPJ"}}}, (400, ["REQUISICAO_INVALIDA"])),
+		(
+			{"loggedUser": {"document": {"identification": "11144477736", "rel": "CPF"}}},
+			(422, ["DOCUMENTO_INVALIDO"]),
+		),
+		(
+			{"businessEntity": {"document": {"identification": "1", "rel": "CNPJ"}}},
+			(400, ["REQUISICAO_INVALIDA"]),
+		),
 		({"redirectUri": "https://evil.example/return"}, (422, ["REDIRECT_URI_INVALIDA"])),
 		({"redirectUri": f"{RETURN}/further"}, (422, ["REDIRECT_URI_INVALIDA"])),
 		({"authorisationServerId": "nobody"}, (422, ["INSTITUICAO_INVALIDA"])),
@@ -105,7 +111,10 @@ def test_every_language_has_every_text() -> None:
 		for language in LANGUAGES:
 			assert set(words[language]) == set(words["pt-BR"]), language
 			for name, text in words[language].items():
-				assert re.findall(r"{\w+}", text) == re.findall(r"{\w+}", words["pt-BR"][name]), (language, name)
+				assert re.findall(r"{\w+}", text) == re.findall(r"{\w+}", words["pt-BR"][name]), (
+					language,
+					name,
+				)
 	assert {f"group_{group.key}" for group in GROUPS} <= set(TEXTS["en"])
 
 
