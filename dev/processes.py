@@ -293,10 +293,12 @@ def sandbox(
 ) -> Process:
 	"""The simulated providers: `python -m bank_api.sandbox`.
 
-	The process keeps its ports over restarts as `.port`, `.migdal_port` and `.migdal_pages_port`.
+	The process keeps its ports over restarts as `.port`, `.migdal_port`, `.migdal_pages_port`, `.quanto_port` and
+	`.banks_port`.
 	"""
 	port = port or free_port()
-	ports = {"--port": port, "--migdal-port": free_port(), "--migdal-pages-port": free_port()}
+	names = ("migdal-port", "migdal-pages-port", "quanto-port", "banks-port")
+	ports = {"--port": port, **{f"--{name}": free_port() for name in names}}
 	data.mkdir(parents=True, exist_ok=True)
 	process = Process(
 		"sandbox",
@@ -315,8 +317,8 @@ def sandbox(
 		ready=lambda started: bool(re.search(r"^ready http", started.output(), re.M)),
 	)
 	process.port = port  # type: ignore[attr-defined]
-	process.migdal_port = ports["--migdal-port"]  # type: ignore[attr-defined]
-	process.migdal_pages_port = ports["--migdal-pages-port"]  # type: ignore[attr-defined]
+	for name in names:
+		setattr(process, name.replace("-", "_"), ports[f"--{name}"])
 	process.data = data  # type: ignore[attr-defined]
 	return process
 

@@ -124,6 +124,16 @@ class Stack:
 		return f"http://{LOOPBACK}:{self['sandbox'].migdal_pages_port}"  # type: ignore[attr-defined]
 
 	@property
+	def quanto_url(self) -> str:
+		"""The address of the simulated Quanto's API and pages."""
+		return f"http://{LOOPBACK}:{self['sandbox'].quanto_port}"  # type: ignore[attr-defined]
+
+	@property
+	def banks_url(self) -> str:
+		"""The address of the Open Finance banks behind the simulated Quanto."""
+		return f"http://{LOOPBACK}:{self['sandbox'].banks_port}"  # type: ignore[attr-defined]
+
+	@property
 	def migdal_ca(self) -> str:
 		"""The test authority to trust, as PEM."""
 		return (self["sandbox"].data / "migdal" / "ca.pem").read_text()  # type: ignore[attr-defined]

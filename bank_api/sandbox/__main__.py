@@ -70,6 +70,19 @@ def parser() -> argparse.ArgumentParser:
 		metavar="NAME=JSON",
 		help="set a switch of Migdal; repeat",
 	)
+	found.add_argument(
+		"--quanto-port", type=int, default=0, help="port of Quanto's API and pages (default: a free one)"
+	)
+	found.add_argument(
+		"--banks-port", type=int, default=0, help="port of the banks behind Quanto (default: a free one)"
+	)
+	found.add_argument(
+		"--quanto-switch",
+		action="append",
+		default=[],
+		metavar="NAME=JSON",
+		help="set a switch of Quanto or its banks; repeat",
+	)
 	found.add_argument("--tls-cert", help="PEM chain; serves https")
 	found.add_argument("--tls-key", help="PEM key of --tls-cert")
 	return found
@@ -105,6 +118,7 @@ def options_of(args: argparse.Namespace) -> Options:
 		now=args.now,
 		switches=switches,
 		migdal_switches=_switches(args.migdal_switch),
+		quanto_switches=_switches(args.quanto_switch),
 	)
 
 
@@ -136,7 +150,8 @@ def main(argv: list[str] | None = None) -> int:
 	try:
 		sandbox = Sandbox(options_of(args))
 		server = Server(args.host, args.port, sandbox, tls)
-		api, pages = sandbox.listen(args.host, args.migdal_port, args.migdal_pages_port)
+		ports = (args.migdal_port, args.migdal_pages_port, args.quanto_port, args.banks_port)
+		further = sandbox.listen(args.host, *ports)
 	except (OSError, ValueError) as error:
 		print(f"sandbox: {error}", file=sys.stderr)
 		return 1
@@ -151,13 +166,15 @@ def main(argv: list[str] | None = None) -> int:
 	gc.set_threshold(
 		100_000, 50, 100
 	)  # millions of rows that never die make frequent full collections costly
-	for further in (api, pages):
-		serve_in_thread(further)
-	print(f"ready {server.url} migdal={api.url} pages={pages.url}", flush=True)
+	for each in further:
+		serve_in_thread(each)
+	names = ("migdal", "pages", "quanto", "banks")
+	places = " ".join(f"{name}={each.url}" for name, each in zip(names, further, strict=True))
+	print(f"ready {server.url} {places}", flush=True)
 	server.serve_forever(poll_interval=0.1)
-	for each in (api, pages):
+	for each in further:
 		each.shutdown()
-	for each in (server, api, pages):
+	for each in (server, *further):
 		each.server_close()
 	sandbox.close()
 	return 0

@@ -15,8 +15,9 @@ from bank_api.sandbox.control import CoreControl
 from bank_api.sandbox.door import Door, Endpoint
 from bank_api.sandbox.http import ControlError, ControlRoute, ExactNumber
 from bank_api.sandbox.migdal.provider import Migdal
+from bank_api.sandbox.quanto.provider import Quanto
 from bank_api.sandbox.server import Server
-from bank_api.sandbox.state import Core, Options
+from bank_api.sandbox.state import Core, Meta, Options
 from bank_api.sandbox.webhooks import Delivery, Target
 
 CONTROL = "/_control"
@@ -24,7 +25,7 @@ _log = logging.getLogger("bank_api.sandbox")
 
 
 class Sandbox:
-	"""One simulator as a WSGI app: the control API, and Bridge; Migdal has listeners of its own (``listen``).
+	"""One simulator as a WSGI app: the control API, and Bridge; the others have listeners of their own (``listen``).
 
 	Args:
 		options: What the command line says.
@@ -35,10 +36,11 @@ class Sandbox:
 	def __init__(self, options: Options) -> None:
 		self.options = options
 		start = parse_instant(options.now) if options.now else None
-		self.core = Core(options, [Target, Delivery, *Bridge.kinds, *Migdal.kinds], start)
+		self.core = Core(options, [Target, Delivery, *Bridge.kinds, *Migdal.kinds, *Quanto.kinds], start)
 		self.url = options.public_url
 		self.bridge = Bridge(self.core, lambda: self.url)
 		self.migdal = Migdal(self.core)
+		self.quanto = Quanto(self.core)
 		shared = CoreControl(
 			self.core,
 			self.bridge.sender,
@@ -57,7 +59,8 @@ class Sandbox:
 			self.bridge.fault_body,
 		)
 		self.map = Map(strict_slashes=False, redirect_defaults=False, merge_slashes=False)
-		routes = [*shared.routes(), *self.bridge.control.routes(), *self.migdal.control.routes()]
+		controls = (shared, self.bridge.control, self.migdal.control, self.quanto.control)
+		routes = [route for control in controls for route in control.routes()]
 		for route in routes:
 			self.map.add(Rule(CONTROL + route.path, methods=[route.method], endpoint=route))
 		with self.core.lock:
@@ -82,21 +85,33 @@ class Sandbox:
 		return self.bridge.error(request.path, status, code, message)
 
 	def _reset(self, switches: bool) -> None:
+		self.core.store.clear(keep=(Meta, *self.bridge.kept, *self.quanto.kept))
 		self.bridge.reset(switches)
 		self.migdal.reset(switches)
+		self.quanto.reset(switches)
 
 	# further listeners
-	def listen(self, host: str, port: int, pages_port: int) -> list[Server]:
-		"""Bind Migdal's two listeners: the API over mutual TLS, and the end user's pages.
+	def listen(
+		self, host: str, port: int, pages_port: int, quanto_port: int = 0, banks_port: int = 0
+	) -> list[Server]:
+		"""Bind the further listeners: Migdal's API over mutual TLS and its pages, Quanto, and the banks behind it.
 
 		Args:
 			host: The address to bind.
-			port: Port of the API; 0 takes a free one.
-			pages_port: Port of the pages; 0 takes a free one.
+			port: Port of Migdal's API; 0 takes a free one, as with all of them.
+			pages_port: Port of Migdal's pages.
+			quanto_port: Port of Quanto's API and pages.
+			banks_port: Port of the banks' APIs and pages.
 
 		Returns:
-			The two servers, bound but not yet serving.
+			The servers in this order, bound but not yet serving.
 		"""
+		return [
+			*self._listen_migdal(host, port, pages_port),
+			*self._listen_quanto(host, quanto_port, banks_port),
+		]
+
+	def _listen_migdal(self, host: str, port: int, pages_port: int) -> list[Server]:
 		migdal = self.migdal
 		with self.core.lock:
 			contexts = [migdal.server_context(host, demand=demand) for demand in (True, False)]
@@ -107,6 +122,34 @@ class Sandbox:
 		pages = Server(host, pages_port, self._door("pages", migdal.page_endpoints()))
 		migdal.url, migdal.pages_url = api.url, pages.url
 		return [api, pages]
+
+	def _listen_quanto(self, host: str, port: int, banks_port: int) -> list[Server]:
+		quanto, banks = self.quanto, self.quanto.banks
+		further = Door(
+			self.core,
+			"banks",
+			"openbanking",
+			banks.endpoints(),
+			quanto.before,
+			banks.router_error,
+			banks.fault_body,
+			banks.echo,
+		)
+		own = Door(
+			self.core,
+			"quanto",
+			"quanto",
+			quanto.endpoints(),
+			quanto.before,
+			quanto.router_error,
+			quanto.fault_body,
+			quanto.echo,
+		)
+		servers = [Server(host, port, own), Server(host, banks_port, further)]
+		quanto.url, banks.url = (server.url for server in servers)
+		quanto.answer = further.answer
+		quanto.watch()
+		return servers
 
 	def _door(self, name: str, endpoints: list[tuple[str, str, Endpoint]]) -> Door:
 		migdal = self.migdal
@@ -146,6 +189,8 @@ class Sandbox:
 			self.bridge.before()
 			if route.path.startswith("/migdal"):
 				self.migdal.before()
+			if route.path.startswith("/quanto"):
+				self.quanto.before()
 			try:
 				return route.handler(values, **args)
 			finally:
@@ -169,6 +214,7 @@ class Sandbox:
 	def close(self) -> None:
 		"""Stop the webhooks and write what is left."""
 		self.bridge.sender.stop()
+		self.quanto.stop()
 		with self.core.lock:
 			self.core.store.close()
 

@@ -9,6 +9,7 @@ import requests
 
 from bank_api.sandbox.migdal.client import MigdalSandbox
 from bank_api.sandbox.page import Page, SandboxError, excerpt
+from bank_api.sandbox.quanto.client import QuantoSandbox
 
 
 class Browser:
@@ -132,6 +133,7 @@ class SandboxControl:
 		self.timeout = timeout
 		self.session = requests.Session()
 		self.migdal = MigdalSandbox(self.call)
+		self.quanto = QuantoSandbox(self.call)
 
 	def call(self, method: str, path: str, /, **values: Any) -> dict[str, Any]:
 		"""Make a control call.

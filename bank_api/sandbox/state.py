@@ -32,6 +32,7 @@ class Options:
 	now: str | None = None
 	switches: dict[str, Any] = field(default_factory=dict)
 	migdal_switches: dict[str, Any] = field(default_factory=dict)
+	quanto_switches: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

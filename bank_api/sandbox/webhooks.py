@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -65,7 +66,11 @@ class Delivery:
 
 
 class WebhookSender:
-	"""Keeps deliveries, and one thread a target to send them in order."""
+	"""Keeps deliveries, and one thread a target to send them in order; as it stands, the way Bridge sends."""
+
+	target_kind: type[Target] = Target
+	delivery_kind: type[Delivery] = Delivery
+	agent = "Bridge-Sandbox/1.0"
 
 	def __init__(
 		self,
@@ -91,11 +96,11 @@ class WebhookSender:
 
 	def targets(self) -> dict[int, Target]:
 		"""Return the targets by id."""
-		return self.store.table(Target)
+		return self.store.table(self.target_kind)
 
 	def deliveries(self) -> dict[int, Delivery]:
 		"""Return every delivery by id, oldest first."""
-		return self.store.table(Delivery)
+		return self.store.table(self.delivery_kind)
 
 	def add_target(self, target: Target) -> Target:
 		"""Register a target (the dashboard allows ten, bridge.md 7.1)."""
@@ -119,7 +124,7 @@ class WebhookSender:
 		"""Queue one event for one target; the caller holds the lock."""
 		now = self.clock.now()
 		self._last += 1
-		delivery = Delivery(
+		delivery = self.delivery_kind(
 			id=self._last,
 			target=target.id,
 			type=event_type,
@@ -164,6 +169,22 @@ class WebhookSender:
 		with self.lock:
 			self._wake.notify_all()
 
+	def drained(self, timeout: float) -> dict[str, Any]:
+		"""Wait until no delivery is due (retries that lie ahead do not count); the caller holds no lock."""
+		end = time.monotonic() + timeout
+		while True:
+			with self.lock:
+				now = self.clock.now()
+				waiting = sum(
+					delivery.status == "pending"
+					and (delivery.due <= now or not delivery.attempts)
+					and delivery.target in self.targets()
+					for delivery in self.deliveries().values()
+				)
+			if not waiting or time.monotonic() > end:
+				return {"drained": not waiting, "waiting": waiting}
+			time.sleep(0.02)
+
 	def stop(self) -> None:
 		"""End the senders; a delivery under way is left to its time-out."""
 		with self.lock:
@@ -201,32 +222,36 @@ class WebhookSender:
 				if taken is None:
 					return
 				target, delivery = taken
-				body = delivery.body.encode()
-				signature = delivery.signature
-				if signature is None:
-					signature = self.sign(target.secrets(self.clock.now()), body)
-				address = delivery.source_ip or random.choice(self.source_ips)
+				body, headers = delivery.body.encode(), self.headers(target, delivery)
 				url, copies = target.url, self.copies
 			for _ in range(max(1, copies)):
-				attempt = self._post(session, url, body, signature, address)
+				attempt = self._post(session, url, body, headers)
 			with self.lock:
 				self._settle(delivery, attempt)
 
+	def headers(self, target: Target, delivery: Delivery) -> dict[str, str]:
+		"""Return what a delivery carries besides its body; the caller holds the lock."""
+		signature = delivery.signature
+		if signature is None:
+			signature = self.sign(target.secrets(self.clock.now()), delivery.body.encode())
+		address = delivery.source_ip or random.choice(self.source_ips)
+		return {"X-Forwarded-For": address, **({self.header: signature} if signature else {})}
+
+	def accepted(self, status: int | None) -> bool:
+		"""Tell whether an answer ends a delivery: HTTP 200 is the expected one (bridge.md 7.4)."""
+		return status == 200
+
 	def _post(
-		self, session: requests.Session, url: str, body: bytes, signature: str, address: str
+		self, session: requests.Session, url: str, body: bytes, headers: dict[str, str]
 	) -> dict[str, Any]:
-		headers = {
-			"Content-Type": "application/json",
-			"User-Agent": "Bridge-Sandbox/1.0",
-			"X-Forwarded-For": address,
+		attempt: dict[str, Any] = {
+			"at": self.clock.now(),
+			"signature": headers.get(self.header, ""),
+			"source_ip": headers.get("X-Forwarded-For", ""),
 		}
-		if signature:
-			headers[self.header] = signature
-		attempt: dict[str, Any] = {"at": self.clock.now(), "signature": signature, "source_ip": address}
+		sent = {"Content-Type": "application/json", "User-Agent": self.agent, **headers}
 		try:
-			answer = session.post(
-				url, data=body, headers=headers, timeout=self.timeout, allow_redirects=False
-			)
+			answer = session.post(url, data=body, headers=sent, timeout=self.timeout, allow_redirects=False)
 			attempt.update(status=answer.status_code, excerpt=answer.text[:200])
 		except requests.RequestException as error:
 			attempt.update(status=None, error=f"{type(error).__name__}: {error}"[:200])
@@ -236,7 +261,7 @@ class WebhookSender:
 		delivery.attempts.append(attempt)
 		tries = len(delivery.attempts)
 		self._pending.get(delivery.target, {}).pop(delivery.id, None)
-		if attempt["status"] == 200:  # HTTP 200 is the expected answer (bridge.md 7.4)
+		if self.accepted(attempt["status"]):
 			delivery.status = "delivered"
 		elif tries > len(self.retry_schedule):
 			delivery.status = "failed"

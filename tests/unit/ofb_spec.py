@@ -68,7 +68,9 @@ def base(api: str) -> str:
 	return document(api)["servers"][0]["url"].rstrip("/")
 
 
-def check_answer(api: str, path: str, body: Any, status: int = 200, method: str = "get") -> None:
+def check_answer(
+	api: str, path: str, body: Any, status: int = 200, method: str = "get", media: str = "application/json"
+) -> None:
 	"""Fail unless the file allows an answer.
 
 	Args:
@@ -77,6 +79,7 @@ def check_answer(api: str, path: str, body: Any, status: int = 200, method: str 
 		body: its JSON value, or text.
 		status: HTTP status.
 		method: of the request.
+		media: Content-Type of the answer.
 	"""
 	from openapi_core.testing import MockRequest, MockResponse
 
@@ -84,7 +87,7 @@ def check_answer(api: str, path: str, body: Any, status: int = 200, method: str 
 	data = (body if isinstance(body, str) else json.dumps(body)).encode()
 	request = MockRequest(f"https://{host}", method, f"/{prefix}{path}", headers=dict(HEADERS))
 	headers = {"x-fapi-interaction-id": HEADERS["x-fapi-interaction-id"], "x-v": "1.0.0"}
-	answer = MockResponse(data, status, headers, "application/json")
+	answer = MockResponse(data, status, headers, media)
 	_explained(lambda: _openapi(api).validate_response(request, answer), f"{status} of {method} {path}")
 
 

@@ -19,7 +19,8 @@ from bank_api.sandbox.bridge.operations import routes
 from bank_api.sandbox.bridge.pages import Pages
 from bank_api.sandbox.bridge.state import BridgeState
 from bank_api.sandbox.bridge.switches import Switches
-from bank_api.sandbox.state import Core, Meta
+from bank_api.sandbox.state import Core
+from bank_api.sandbox.store import Record
 from bank_api.sandbox.webhooks import Target, WebhookSender
 
 Endpoint = Callable[..., Response]
@@ -29,6 +30,7 @@ class Bridge:
 	"""The simulated provider."""
 
 	kinds = KINDS
+	kept: tuple[type[Record], ...] = (App, Target)  # by a reset
 
 	def __init__(self, core: Core, base: Callable[[], str]) -> None:
 		self.core = core
@@ -95,8 +97,7 @@ class Bridge:
 		self.lifecycle.run_due()
 
 	def reset(self, switches: bool) -> None:
-		"""Forget users and items; credentials, webhooks and number series stay."""
-		self.core.store.clear(keep=(Meta, App, Target))
+		"""Take note that users and items are gone from the store; credentials, webhooks and number series stay."""
 		self.core.remember("due", [])
 		self.queries.forget()
 		self.state.items_by_user.clear()
