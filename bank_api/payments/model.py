@@ -4,7 +4,7 @@ Two batches are equal if the bank would do the same for both. What only labels t
 name, the day it was made) is in `Envelope`, for not every format has a place for it.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -163,6 +163,7 @@ class Payment:
 			change(self, "partner_bank", None)
 
 
+_DEFAULTS = {one.name: one.default for one in fields(Payment) if one.default is not MISSING}
 _KINDS = (("operation", Operation), ("scheme", Scheme), ("priority", Priority), ("charges", Charges))
 _NOBODY = Party()
 _NO_BANK = Bank()
@@ -181,8 +182,8 @@ class Batch:
 	"""Payments that are handed over together, in this order."""
 
 	payments: tuple[Payment, ...]
-	_sound: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
-	"""Not empty once `validation` has found nothing that no format could carry; payments never change."""
+	_known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+	"""What has been found out: payments never change, so neither does this."""
 
 	def __post_init__(self) -> None:
 		if self.payments.__class__ is not tuple:
@@ -191,6 +192,28 @@ class Batch:
 	def __len__(self) -> int:
 		return len(self.payments)
 
+	@property
+	def sound(self) -> bool:
+		"""Whether `soundness` has looked at every payment and found nothing."""
+		return "sound" in self._known
+
+	def mark_sound(self) -> None:
+		"""Remember that nothing speaks against any payment; only `soundness` says so."""
+		self._known["sound"] = True
+		self.filled()
+
+	def filled(self) -> frozenset[str]:
+		"""The fields that hold something else than their default in at least one payment."""
+		if "filled" not in self._known:
+			names = set(_DEFAULTS)
+			found: set[str] = set()
+			for payment in self.payments:
+				more = {name for name in names if getattr(payment, name) != _DEFAULTS[name]}
+				names -= more
+				found |= more
+			self._known["filled"] = frozenset(found)
+		return self._known["filled"]
+
 	def totals(self) -> dict[str, Decimal]:
 		"""The sum of the amounts of each currency."""
 		sums: dict[str, Decimal] = {}
@@ -198,19 +221,19 @@ class Batch:
 			sums[payment.currency] = sums.get(payment.currency, Decimal("0.00")) + payment.amount
 		return sums
 
-	def without(self, *fields: str) -> "Batch":
+	def without(self, *names: str) -> "Batch":
 		"""A batch that leaves some fields out, because a format cannot carry them and whoever sends it agrees.
 
 		Args:
-			fields: of `OMISSIBLE`.
+			names: of `OMISSIBLE`.
 
 		Raises:
 			ValueError: a field without which the payment would be another.
 		"""
-		if unknown := set(fields) - OMISSIBLE:
+		if unknown := set(names) - OMISSIBLE:
 			raise ValueError(f"cannot be left out: {', '.join(sorted(unknown))}")
 		empty: dict[str, Any] = {
-			name: None if name in ("partner", "partner_bank", "owner") else "" for name in fields
+			name: None if name in ("partner", "partner_bank", "owner") else "" for name in names
 		}
 		return Batch(tuple(replace(payment, **empty) for payment in self.payments))
 

@@ -29,7 +29,7 @@ def require(batch: Batch) -> None:
 	Raises:
 		InvalidBatch: with every reason.
 	"""
-	if batch._sound:
+	if batch.sound:
 		return
 	found = list(findings(batch))
 	if found:
@@ -38,7 +38,7 @@ def require(batch: Batch) -> None:
 
 def findings(batch: Batch, most: int = MOST_FINDINGS) -> list[Finding]:
 	"""What no bank could carry out, at most so many."""
-	if batch._sound:
+	if batch.sound:
 		return []
 	if not batch.payments:
 		return [finding("batch_empty")]
@@ -48,7 +48,7 @@ def findings(batch: Batch, most: int = MOST_FINDINGS) -> list[Finding]:
 		if len(found) >= most:
 			return found[:most]
 	if not found:
-		batch._sound.append(True)
+		batch.mark_sound()
 	return found
 
 

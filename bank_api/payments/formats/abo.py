@@ -4,7 +4,7 @@ A file is `UHL1`, then accounting files, each of one kind of order, then in them
 day, then the items. What the fields mean for collections is said by ČSOB's description of the format.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,10 +12,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from bank_api.payments import texts
-from bank_api.payments.findings import Finding, finding
+from bank_api.payments import soundness, texts
+from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats.abo_read import AboReader
-from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, lost, require
+from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, lost
 from bank_api.payments.formats.lines import encode, is_digits
 from bank_api.payments.model import Batch, Envelope, Operation, Payment, Priority, Scheme
 
@@ -41,6 +41,11 @@ _ONLY = {
 _operation = attrgetter("operation")
 _account_and_day = attrgetter("account", "due")
 _amount = attrgetter("amount")
+_message = attrgetter("message")
+# Fetched in one call a payment: a file of 100,000 has to be written in the time of writing, not of looking up.
+_fields = attrgetter(
+	"partner_account", "amount", "variable_symbol", "constant_symbol", "specific_symbol", "message"
+)
 
 
 class _Group(NamedTuple):
@@ -84,8 +89,10 @@ class Abo:
 
 	def chunks(self, batch: Batch, envelope: Envelope) -> Iterator[bytes]:
 		"""See `Format`. The envelope's sender, sender_number and created are carried."""
-		require(self, batch, envelope)
+		soundness.require(batch)
 		files = self._files(batch)
+		if problems := self._problems(batch, envelope, files):
+			raise InvalidBatch(problems)
 		yield encode(self._header(envelope))
 		for number, (operation, groups) in enumerate(files, self.first_file):
 			yield encode(f"1 {_KINDS[operation]} {number:03d}000 {self.bank_code}\r\n")
@@ -101,13 +108,22 @@ class Abo:
 		return AboReader(self.bank_code, trust).read(content)
 
 	def _problems(self, batch: Batch, envelope: Envelope, files: list[_File]) -> list[Finding]:
-		found = lost(batch.payments, TITLE, _ONLY)
-		for index, payment in enumerate(batch.payments):
-			if payment.account[4:8] != self.bank_code:
-				found.append(finding("account_other_bank", "account", payment=index, bank=self.bank_code))
-			if "|" in payment.message:
-				found.append(finding("text_character", "message", payment=index, character="|"))
-		if any(group.total > LARGEST_SUM for _, groups in files for group in groups):
+		payments = batch.payments
+		groups = [group for _, members in files for group in members]
+		found = lost(batch, TITLE, _ONLY)
+		if any(group.account[4:8] != self.bank_code for group in groups):
+			found += [
+				finding("account_other_bank", "account", payment=index, bank=self.bank_code)
+				for index, payment in enumerate(payments)
+				if payment.account[4:8] != self.bank_code
+			]
+		if "|" in "".join(map(_message, payments)):
+			found += [
+				finding("text_character", "message", payment=index, character="|")
+				for index, payment in enumerate(payments)
+				if "|" in payment.message
+			]
+		if any(group.total > LARGEST_SUM for group in groups):
 			found.append(finding("format_amount", "amount", format=TITLE, most=LARGEST_SUM))
 		if not 1 <= self.first_file <= self.first_file + len(files) - 1 <= LAST_FILE:
 			found.append(finding("format_too_many", format=TITLE, most=LAST_FILE * self.file_items))
@@ -116,11 +132,9 @@ class Abo:
 	def _files(self, batch: Batch) -> list[_File]:
 		"""Runs of payments that belong together. They are not sorted, so that the file keeps their order."""
 		files = []
-		for operation, run in groupby(batch.payments, _operation):
-			payments = list(run)
-			for start in range(0, len(payments), self.file_items):
-				part = payments[start : start + self.file_items]
-				files.append(_File(operation, _groups(part)))
+		for operation, run in _runs(batch):
+			for start in range(0, len(run), self.file_items):
+				files.append(_File(operation, _groups(run[start : start + self.file_items])))
 		return files
 
 	def _header(self, envelope: Envelope) -> str:
@@ -129,7 +143,13 @@ class Abo:
 		return f"UHL1{created:%d%m%y}{envelope.sender:20}{number}001{LAST_FILE}{'0' * 12}\r\n"
 
 
-def _groups(payments: list[Payment]) -> list[_Group]:
+def _runs(batch: Batch) -> list[tuple[Operation, Sequence[Payment]]]:
+	if "operation" not in batch.filled():
+		return [(Operation.TRANSFER, batch.payments)]
+	return [(operation, list(run)) for operation, run in groupby(batch.payments, _operation)]
+
+
+def _groups(payments: Sequence[Payment]) -> list[_Group]:
 	groups = []
 	for (account, due), run in groupby(payments, _account_and_day):
 		members = list(run)
@@ -152,17 +172,22 @@ def _group_head(group: _Group) -> str:
 
 
 def _items(payments: list[Payment]) -> Iterator[bytes]:
+	# One expression without a call of ours for the usual payment: writing a file is to take no longer than a few
+	# times the writing of its bytes. Sound amounts have two places, so dropping the point gives hundredths.
 	for start in range(0, len(payments), 1000):
-		yield encode("".join([_item(payment) for payment in payments[start : start + 1000]]))
+		text = "".join(
+			[
+				f"{account[8:14]}-{account[14:]} {str(amount).replace('.', '').rjust(12, '0')} {variable or '0'} "
+				f"{account[4:8]}{constant.rjust(4, '0') if constant else '0000'} "
+				f"{specific.rjust(10, '0') if specific else '0000000000'}"
+				f"{f' AV:{message}' if 0 < len(message) <= texts.LINE else _end(message)}\r\n"
+				for account, amount, variable, constant, specific, message in map(
+					_fields, payments[start : start + 1000]
+				)
+			]
+		)
+		yield encode(text)
 
 
-def _item(payment: Payment) -> str:
-	# Sound amounts have two places, so dropping the point gives hundredths.
-	account = payment.partner_account
-	message = payment.message
-	tail = f" AV:{'|'.join(texts.lines(message))}\r\n" if message else "\r\n"
-	return (
-		f"{account[8:14]}-{account[14:]} {str(payment.amount).replace('.', '').zfill(12)} "
-		f"{payment.variable_symbol or '0'} {account[4:8]}{payment.constant_symbol.zfill(4)} "
-		f"{payment.specific_symbol.zfill(10)}{tail}"
-	)
+def _end(message: str) -> str:
+	return f" AV:{'|'.join(texts.lines(message))}" if message else ""

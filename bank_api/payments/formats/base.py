@@ -107,14 +107,16 @@ def require(format: Format, batch: Batch, envelope: Envelope) -> None:
 		raise InvalidBatch(problems)
 
 
-def lost(payments: Sequence[Payment], title: str, carried: Mapping[str, Any]) -> list[Finding]:
+def lost(batch: Batch, title: str, carried: Mapping[str, Any]) -> list[Finding]:
 	"""Fields that a format has no place for and that are filled all the same.
 
 	Args:
 		title: of the format.
 		carried: the only value that each of these fields may have.
 	"""
-	names, allowed = tuple(carried), tuple(carried.values())
+	payments, names, allowed = batch.payments, tuple(carried), tuple(carried.values())
+	if batch.filled().isdisjoint(names) and payments and attrgetter(*names)(payments[0]) == allowed:
+		return []
 	# One C call a payment; only payments that differ are looked at field by field.
 	differing = [index for index, got in enumerate(map(attrgetter(*names), payments)) if got != allowed]
 	found: list[Finding] = []
