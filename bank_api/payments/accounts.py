@@ -17,7 +17,7 @@ _CZECH = re.compile(r"(?:([0-9]{1,6})-)?([0-9]{2,10})/([0-9]{4})")
 _PLAIN = re.compile(r"(?:([0-9]{1,6})-)?([0-9]{2,10})")
 _CZ_IBAN = re.compile(r"CZ[0-9]{22}")
 _IBAN_LIKE = re.compile(r"[A-Z]{2}[0-9]{2}")
-_BIC = re.compile(r"[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
+_BIC = re.compile(r"[A-Z]{6}[A-Z2-9][A-NP-Z0-9](?:[A-Z0-9]{3})?")
 _FOREIGN = re.compile(r"[A-Za-z0-9/\-?:().,'+]{1,34}")
 _VALUES = {ord(letter): str(value) for value, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
 

@@ -2,6 +2,7 @@
 
 import random
 import string
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -107,15 +108,15 @@ DOMESTIC = st.builds(
 ).filter(lambda payment: payment.account != payment.partner_account)
 
 
-def addresses(alphabet: str = SWIFT, most: int = 70):
+def addresses(*, street: int = 0, country: str = ""):
 	return st.builds(
 		Address,
-		street=texts(alphabet, most),
-		building=texts(alphabet, 16),
-		postcode=texts(alphabet, 16),
-		town=texts(alphabet, 35, 1),
-		region=texts(alphabet, 35),
-		country=st.sampled_from(["CZ", "DE", "US", "SK"]),
+		street=texts(SWIFT, 70, street),
+		building=texts(SWIFT, 16),
+		postcode=texts(SWIFT, 16),
+		town=texts(SWIFT, 35, 1),
+		region=texts(SWIFT, 35),
+		country=st.just(country) if country else st.sampled_from(["CZ", "DE", "US", "SK"]),
 	)
 
 
@@ -126,14 +127,60 @@ def batches(payments, most: int = 8):
 # Runs with the same own account and day, as real batches have them.
 def alike(payments, *fields: str):
 	def like_first(found):
-		from dataclasses import replace
-
 		first = found[0]
 		same = {name: getattr(first, name) for name in fields}
 		return Batch(tuple(replace(one, **same) for one in found))
 
 	return st.lists(payments, min_size=1, max_size=8).map(like_first)
 
+
+BICS = st.sampled_from(["DEUTDEFF", "COBADEFF123", "GIBACZPXXXX", "CHASUS33", "KOMBCZPP"])
+
+
+def for_json(batch: Batch) -> Batch:
+	"""The same as JSON needs it: a reference for every payment, no regions, no collections."""
+	return Batch(
+		tuple(
+			replace(
+				one,
+				reference=f"P-{number}",
+				operation=Operation.TRANSFER,
+				partner=_without_region(one.partner),
+				owner=_without_region(one.owner),
+				partner_bank=_without_region(one.partner_bank),
+			)
+			for number, one in enumerate(batch.payments)
+		)
+	)
+
+
+def _without_region(party):
+	if party is None or party.address is None:
+		return party
+	return replace(party, address=replace(party.address, region=""))
+
+
+DOMESTIC_PARTY = st.none() | st.builds(Party, texts(CZECH, 30))
+
+# With what BEST carries beyond ABO: names, notes, other currencies within the bank, express.
+WIDE_DOMESTIC = st.builds(
+	Payment,
+	account=OWN,
+	partner_account=OWN,
+	amount=AMOUNTS,
+	due=DAYS,
+	currency=st.sampled_from(["CZK", "EUR", "USD"]),
+	operation=st.sampled_from(Operation),
+	priority=st.sampled_from([Priority.NORMAL, Priority.EXPRESS]),
+	partner=DOMESTIC_PARTY,
+	variable_symbol=symbols(10),
+	constant_symbol=symbols(4),
+	specific_symbol=symbols(10),
+	message=texts(CZECH + "|", 140),
+	own_note=texts(CZECH, 30),
+	own_variable_symbol=symbols(10),
+	own_currency=st.sampled_from(["", "CZK", "EUR"]),
+).filter(lambda payment: payment.account != payment.partner_account)
 
 SEPA = st.builds(
 	Payment,
@@ -144,15 +191,84 @@ SEPA = st.builds(
 	currency=st.just("EUR"),
 	scheme=st.just(Scheme.SEPA),
 	partner=st.builds(Party, texts(SWIFT, 70, 1), st.none() | addresses()),
-	partner_bank=st.none() | st.builds(Bank, st.sampled_from(["DEUTDEFF", "COBADEFF123", "GIBACZPXXXX"])),
-	owner=st.none() | st.builds(Party, texts(SWIFT, 70, 1), st.none() | addresses()),
+	partner_bank=st.none() | st.builds(Bank, BICS),
+	owner=st.builds(Party, texts(SWIFT, 70, 1), st.none() | addresses()),
 	variable_symbol=symbols(10),
 	constant_symbol=symbols(4),
 	specific_symbol=symbols(10),
-	message=texts(SWIFT, 100),
+	message=texts(SWIFT, 98).filter(lambda text: not text.startswith("/")),
 	own_currency=st.sampled_from(["", "CZK", "EUR"]),
+	partner_currency=st.sampled_from(["", "CZK"]),
 	reference=references(),
 	end_to_end_id=references(),
 ).filter(lambda payment: payment.account != payment.partner_account)
 
-__all__ = ["Charges", "Priority"]
+
+FOREIGN = st.builds(
+	Payment,
+	account=OWN,
+	partner_account=st.one_of(
+		ibans({"TR", "SA", "GB", "AE"}), st.from_regex(r"[0-9][0-9A-Z]{3,30}", fullmatch=True)
+	),
+	amount=AMOUNTS,
+	due=DAYS,
+	currency=st.sampled_from(["USD", "CZK", "GBP", "TRY"]),
+	scheme=st.just(Scheme.FOREIGN),
+	priority=st.sampled_from([Priority.NORMAL, Priority.EXPRESS]),
+	charges=st.sampled_from(Charges),
+	partner=st.builds(Party, texts(SWIFT, 70, 1), addresses(street=1)),
+	partner_bank=st.one_of(
+		st.builds(Bank, st.sampled_from(["CHASUS33", "ISBKTRIS", "BARCGB22XXX"])),
+		st.builds(Bank, st.just(""), texts(SWIFT, 70, 1), addresses(country="US")),
+	),
+	owner=st.none() | st.builds(Party, texts(SWIFT, 70, 1), st.none() | addresses()),
+	variable_symbol=symbols(10),
+	message=texts(SWIFT, 98).filter(lambda text: not text.startswith("/")),
+	own_currency=st.sampled_from(["", "CZK"]),
+)
+ANY = st.one_of(DOMESTIC, WIDE_DOMESTIC, SEPA, FOREIGN)
+
+
+OWN_SAMPLE = "CZ0401000000191000000005"
+DOMESTIC_SAMPLE = Batch(
+	(
+		Payment(
+			account=OWN_SAMPLE,
+			partner_account="CZ9501000000001234567899",
+			amount=Decimal("1234.56"),
+			due=date(2026, 9, 9),
+			variable_symbol="20260042",
+			constant_symbol="308",
+			specific_symbol="77",
+			message="Faktura 2026/0042",
+		),
+		Payment(
+			account=OWN_SAMPLE,
+			partner_account="CZ6508000000192000145399",
+			amount=Decimal("500.00"),
+			due=date(2026, 9, 9),
+		),
+	)
+)
+SEPA_SAMPLE = Batch(
+	tuple(
+		Payment(
+			account=OWN_SAMPLE,
+			partner_account=account,
+			amount=amount,
+			due=date(2026, 9, 9),
+			currency="EUR",
+			scheme=Scheme.SEPA,
+			owner=Party("Firma s.r.o."),
+			partner=Party(name),
+			partner_bank=Bank(bic),
+			message="Invoice 42",
+			variable_symbol=symbol,
+			end_to_end_id=f"E-{name[:3]}",
+		)
+		for account, amount, name, bic, symbol in (
+			("DE89370400440532013000", Decimal("1234.56"), "Muster GmbH", "COBADEFF", ""),
+			("SK3112000000198742637541", Decimal("0.07"), "Dodavatel a.s.", "", "4711"),
+		)
+	)
+)

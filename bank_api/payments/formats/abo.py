@@ -131,11 +131,11 @@ class Abo:
 
 	def _files(self, batch: Batch) -> list[_File]:
 		"""Runs of payments that belong together. They are not sorted, so that the file keeps their order."""
-		files = []
-		for operation, run in _runs(batch):
-			for start in range(0, len(run), self.file_items):
-				files.append(_File(operation, _groups(run[start : start + self.file_items])))
-		return files
+		return [
+			_File(operation, _groups(run[start : start + self.file_items]))
+			for operation, run in _runs(batch)
+			for start in range(0, len(run), self.file_items)
+		]
 
 	def _header(self, envelope: Envelope) -> str:
 		created = envelope.created or datetime.now()

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bank_api.payments import texts
 from bank_api.payments.accounts import iban_of_plain
@@ -65,7 +65,7 @@ class AboReader:
 		self._at += 1
 		return self._lines[self._at - 1]
 
-	def _fault(self, code: str, field: str, position: int | None, **values: object) -> None:
+	def _fault(self, code: str, field: str, position: int | None, **values: Any) -> None:
 		self._faults.add(code, field, self._at, position, **values)
 
 	def _header(self) -> Envelope:
