@@ -21,7 +21,7 @@ from bank_api.payments.model import Batch, Envelope, Party, Payment, Scheme
 from benchmarks.common import alternate
 
 COUNT = 10_000
-REPETITIONS = 9
+REPETITIONS = 25
 OWN = "CZ0401000000191000000005"
 DUE = date(2026, 9, 9)
 ENVELOPE = Envelope(reference="BENCHMARK-1", sender="Firma s.r.o.", created=datetime(2026, 9, 8))

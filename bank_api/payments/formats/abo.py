@@ -42,10 +42,6 @@ _operation = attrgetter("operation")
 _account_and_day = attrgetter("account", "due")
 _amount = attrgetter("amount")
 _message = attrgetter("message")
-# Fetched in one call a payment: a file of 100,000 has to be written in the time of writing, not of looking up.
-_fields = attrgetter(
-	"partner_account", "amount", "variable_symbol", "constant_symbol", "specific_symbol", "message"
-)
 
 
 class _Group(NamedTuple):
@@ -171,22 +167,22 @@ def _group_head(group: _Group) -> str:
 	return f"2 {account} {str(group.total).replace('.', '').zfill(14)} {group.due:%d%m%y}\r\n"
 
 
-def _items(payments: list[Payment]) -> Iterator[bytes]:
-	# One expression without a call of ours for the usual payment: writing a file is to take no longer than a few
-	# times the writing of its bytes. Sound amounts have two places, so dropping the point gives hundredths.
+def _items(payments: Sequence[Payment]) -> Iterator[bytes]:
+	# No call of ours for the usual payment: writing a file is to take no longer than a few times the writing of its
+	# bytes. Sound amounts have two places, so dropping the point gives hundredths.
 	for start in range(0, len(payments), 1000):
-		text = "".join(
-			[
-				f"{account[8:14]}-{account[14:]} {str(amount).replace('.', '').rjust(12, '0')} {variable or '0'} "
-				f"{account[4:8]}{constant.rjust(4, '0') if constant else '0000'} "
+		items: list[str] = []
+		add = items.append
+		for payment in payments[start : start + 1000]:
+			account, message = payment.partner_account, payment.message
+			constant, specific = payment.constant_symbol, payment.specific_symbol
+			add(
+				f"{account[8:14]}-{account[14:]} {str(payment.amount).replace('.', '').rjust(12, '0')} "
+				f"{payment.variable_symbol or '0'} {account[4:8]}{constant.rjust(4, '0') if constant else '0000'} "
 				f"{specific.rjust(10, '0') if specific else '0000000000'}"
 				f"{f' AV:{message}' if 0 < len(message) <= texts.LINE else _end(message)}\r\n"
-				for account, amount, variable, constant, specific, message in map(
-					_fields, payments[start : start + 1000]
-				)
-			]
-		)
-		yield encode(text)
+			)
+		yield encode("".join(items))
 
 
 def _end(message: str) -> str:
