@@ -123,7 +123,8 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 def is_foreign_number(text: str) -> bool:
 	"""Whether this can be an account number abroad: an IBAN, or a number that does not look like one."""
-	if _IBAN_LIKE.match(text) and text[:2] in STRUCTURES:
+	# In small letters too: nobody's IBAN may pass unchecked because of how it was typed.
+	if _IBAN_LIKE.match(text.upper()) and text[:2].upper() in STRUCTURES:
 		return is_iban(text)
 	return bool(_FOREIGN.fullmatch(text)) and text[0] not in "-:"
 

@@ -105,6 +105,14 @@ class CutOffs:
 		return min((one for one in times if one is not None), default=None)
 
 
+def local(instant: datetime | None) -> datetime:
+	"""An instant on the bank's clock, without its zone: now for None; one without a zone is on that clock already."""
+	if instant is not None and instant.tzinfo is None:
+		return instant
+	there = datetime.now(ZoneInfo(ZONE)) if instant is None else instant.astimezone(ZoneInfo(ZONE))
+	return there.replace(tzinfo=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
 	"""A day at the bank, and the time on its clock; None where the time is not to be judged."""
@@ -121,5 +129,5 @@ class Moment:
 		"""
 		if instant.tzinfo is None:
 			raise ValueError("the instant has no time zone")
-		local = instant.astimezone(ZoneInfo(ZONE))
-		return cls(local.date(), local.time())
+		there = local(instant)
+		return cls(there.date(), there.time())

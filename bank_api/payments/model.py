@@ -261,7 +261,7 @@ class Envelope:
 		name: what people call it.
 		sender: who sends it.
 		sender_number: the sender's number at the bank.
-		created: when it was made, in the bank's local time.
+		created: when it was made, on the bank's clock unless it has a zone; None for now.
 	"""
 
 	reference: str = ""

@@ -10,12 +10,13 @@ from decimal import Decimal
 
 from bank_api.payments import accounts, soundness
 from bank_api.payments.bank_codes import CODES
-from bank_api.payments.bank_days import BankDays, CutOffs, Moment
+from bank_api.payments.bank_days import BankDays, CutOffs, Moment, local
 from bank_api.payments.findings import MOST_FINDINGS, Finding, InvalidBatch, finding
-from bank_api.payments.model import Batch, Operation, Payment, Scheme
+from bank_api.payments.model import Batch, Envelope, Operation, Payment, Scheme
 
 MOST_PAYMENTS = 100_000
 HORIZON = timedelta(days=364)
+CREATED_BEFORE = timedelta(days=31)
 
 
 def refused_by_kb(constant_symbol: str) -> bool:
@@ -83,6 +84,17 @@ def validate(batch: Batch, rules: Rules, most: int = MOST_FINDINGS) -> list[Find
 		found.extend(one.at(index) for one in _of_payment(payment, rules))
 	found.sort(key=lambda one: -1 if one.payment is None else one.payment)
 	return found[:most]
+
+
+def validate_envelope(envelope: Envelope, rules: Rules) -> list[Finding]:
+	"""What speaks against a file's label: its day may be 31 days past and 364 ahead (kb_batch.md, 5.1 and 5.3)."""
+	if envelope.created is None:
+		return []
+	day, today = local(envelope.created).date(), rules.moment.today
+	first, last = today - CREATED_BEFORE, today + HORIZON
+	if first <= day <= last:
+		return []
+	return [finding("date_created", "envelope.created", date=day, first=first, last=last)]
 
 
 def check(batch: Batch, rules: Rules) -> None:

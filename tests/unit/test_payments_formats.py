@@ -21,7 +21,7 @@ from payment_batches import (
 
 from bank_api.payments.digest import digest
 from bank_api.payments.findings import MESSAGES, InvalidBatch, UnreadableFile
-from bank_api.payments.formats import FORMATS, Trust, write
+from bank_api.payments.formats import FORMATS, Trust, detect, write
 from bank_api.payments.model import Batch, Envelope
 
 ENVELOPE = Envelope(
@@ -181,6 +181,17 @@ SAMPLE = {
 	"pain001_03": SEPA_SAMPLE,
 	"pain001_09": SEPA_SAMPLE,
 }
+
+
+@pytest.mark.parametrize("key", FORMATS)
+def test_a_file_is_told_by_its_beginning(key):
+	format = detect(write(FORMATS[key], SAMPLE[key], ENVELOPE))
+	assert format is not None and format.key == key.replace("09", "03")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xfe", b"[]"])
+def test_what_is_no_known_file(content):
+	assert detect(content) is None
 
 
 @pytest.mark.parametrize("key", FORMATS)

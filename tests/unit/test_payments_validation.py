@@ -1,9 +1,11 @@
 """Every rule that is checked before a batch is sent, with the bank's days compared with another library's."""
 
+import ast
 import pickle
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import holidays
 import pytest
@@ -27,7 +29,15 @@ from bank_api.payments.model import (
 	Priority,
 	Scheme,
 )
-from bank_api.payments.validation import OwnAccount, Rules, check, good_part, refused_by_kb, validate
+from bank_api.payments.validation import (
+	OwnAccount,
+	Rules,
+	check,
+	good_part,
+	refused_by_kb,
+	validate,
+	validate_envelope,
+)
 
 RULES = Rules(Moment(TODAY, time(9)))
 DOMESTIC, SECOND = DOMESTIC_SAMPLE.payments
@@ -182,6 +192,32 @@ def test_references_are_unique():
 
 def test_collections_when_allowed():
 	assert found(replace(DOMESTIC, operation=Operation.COLLECTION), replace(RULES, collections=True)) == []
+
+
+@pytest.mark.parametrize(("days", "good"), [(-31, True), (-32, False), (364, True), (365, False)])
+def test_the_files_day(days, good):
+	envelope = Envelope(created=datetime(2026, 9, 8) + timedelta(days))
+	assert [one.code for one in validate_envelope(envelope, RULES)] == ([] if good else ["date_created"])
+	assert validate_envelope(Envelope(), RULES) == []
+
+
+def test_every_sentence_is_used_and_every_code_has_one():
+	used = set()
+	for path in Path(bank_days.__file__).parent.rglob("*.py"):
+		for node in ast.walk(ast.parse(path.read_text())):
+			name = getattr(
+				getattr(node, "func", None), "attr", getattr(getattr(node, "func", None), "id", "")
+			)
+			if name in ("finding", "add", "stop", "fault", "_fault", "_Refused") and node.args:
+				codes = (
+					[node.args[0].body, node.args[0].orelse]
+					if isinstance(node.args[0], ast.IfExp)
+					else node.args[:1]
+				)
+				used |= {
+					one.value for one in codes if isinstance(one, ast.Constant) and isinstance(one.value, str)
+				}
+	assert used == set(MESSAGES)
 
 
 def test_twins_are_no_error():

@@ -20,6 +20,20 @@ FORMATS: dict[str, Format] = {
 }
 """The formats as KB takes them, by key."""
 
+
+def detect(content: bytes) -> Format | None:
+	"""The format that a file looks like; None if it looks like none. Whether it is one, its reader says."""
+	start = content[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
+	if start.startswith(b"UHL1"):
+		return FORMATS["abo"]
+	if start.startswith(b"HI"):
+		first = content[:1024].splitlines()[0]
+		return FORMATS["best_domestic" if len(first) <= BestDomestic.length else "best_foreign"]
+	if start.startswith(b"{"):
+		return FORMATS["kb_json"]
+	return FORMATS["pain001_03"] if start.startswith(b"<") else None
+
+
 __all__ = [
 	"FORMATS",
 	"Abo",
@@ -30,5 +44,6 @@ __all__ = [
 	"Pain001",
 	"Reading",
 	"Trust",
+	"detect",
 	"write",
 ]

@@ -6,13 +6,14 @@ day, then the items. What the fields mean for collections is said by ČSOB's des
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
 from bank_api.payments import soundness, texts
+from bank_api.payments.bank_days import local
 from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats.abo_read import AboReader
 from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, lost
@@ -134,7 +135,7 @@ class Abo:
 		]
 
 	def _header(self, envelope: Envelope) -> str:
-		created = envelope.created or datetime.now()
+		created = local(envelope.created)
 		number = envelope.sender_number.rjust(10, "0")
 		return f"UHL1{created:%d%m%y}{envelope.sender:20}{number}001{LAST_FILE}{'0' * 12}\r\n"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bank_api.payments import soundness
 from bank_api.payments.accounts import iban_of_plain
+from bank_api.payments.bank_days import local
 from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats import best_record as best
 from bank_api.payments.formats.base import DEFAULT_TRUST, Faults, Reading, Trust, bounded, finish, lost
@@ -76,6 +77,7 @@ class BestDomestic:
 	title = TITLE
 	media_type = "text/plain; charset=windows-1250"
 	suffix = ".ikm"
+	length = LAYOUT.length
 
 	def problems(self, batch: Batch, envelope: Envelope) -> list[Finding]:
 		"""See `Format`."""
@@ -91,7 +93,7 @@ class BestDomestic:
 		soundness.require(batch)
 		if problems := self.problems(batch, envelope):
 			raise InvalidBatch(problems)
-		created = envelope.created or datetime.now()
+		created = local(envelope.created)
 		yield encode(best.header(LAYOUT, envelope, created))
 		numbered = list(enumerate(batch.payments, self.first_number))
 		for start in range(0, len(numbered), 1000):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from operator import attrgetter
 
 from bank_api.payments import soundness, texts
+from bank_api.payments.bank_days import local
 from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats import best_record as best
 from bank_api.payments.formats import remittance
@@ -66,7 +67,7 @@ class BestForeign:
 		soundness.require(batch)
 		if problems := self.problems(batch, envelope):
 			raise InvalidBatch(problems)
-		created = envelope.created or datetime.now()
+		created = local(envelope.created)
 		yield encode(best.header(LAYOUT, envelope, created))
 		count = 0
 		for number, payment in enumerate(batch.payments, self.first_number):

@@ -6,13 +6,13 @@ would have to escape.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
 
 from bank_api.payments import soundness, texts
 from bank_api.payments.bank_codes import BANK_CODES
+from bank_api.payments.bank_days import local
 from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats import remittance
 from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, lost
@@ -97,7 +97,7 @@ class Pain001:
 		return Pain001Reader(trust).read(content)
 
 	def _head(self, batch: Batch, envelope: Envelope) -> str:
-		created = envelope.created or datetime.now()
+		created = local(envelope.created)
 		total = sum(map(_amount, batch.payments), _ZERO)
 		name = f"<Nm>{envelope.sender}</Nm>" if envelope.sender else ""
 		return (
