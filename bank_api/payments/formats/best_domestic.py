@@ -85,7 +85,7 @@ class BestDomestic:
 		for index, payment in enumerate(batch.payments):
 			found.extend(one.at(index) for one in self._payment_problems(payment))
 		total = sum(map(_amount, batch.payments), Decimal("0.00"))
-		found.extend(best.sum_problems(TITLE, total, self.first_number - 1 + len(batch)))
+		found.extend(best.sum_problems(TITLE, total, len(batch)))
 		return found + list(best.envelope_problems(envelope))
 
 	def chunks(self, batch: Batch, envelope: Envelope) -> Iterator[bytes]:
@@ -223,7 +223,7 @@ def _record(number: int, payment: Payment, created: datetime) -> str:
 	partner_currency = payment.partner_currency or payment.currency
 	name = payment.partner.name if payment.partner else ""
 	return (
-		f"01{number:05d}{created:%Y%m%d}{payment.due:%Y%m%d}{own_currency}{best.hundredths(payment.amount, 15)}"
+		f"01{best.number(number)}{created:%Y%m%d}{payment.due:%Y%m%d}{own_currency}{best.hundredths(payment.amount, 15)}"
 		f"{_OPERATIONS[payment.operation]}{partner_currency}{_conversion(payment)}"
 		f"{payment.constant_symbol.rjust(10, '0')}{payment.message:140}{'':3}{own[4:8]}{own[8:]}"
 		f"{payment.own_variable_symbol.rjust(10, '0')}{'0' * 10}{payment.own_note:30}{'':3}{other[4:8]}{other[8:]}"

@@ -59,7 +59,7 @@ class BestForeign:
 		for index, payment in enumerate(batch.payments):
 			found.extend(one.at(index) for one in self._payment_problems(payment))
 		total = sum(map(_amount, batch.payments), Decimal("0.00"))
-		found.extend(best.sum_problems(TITLE, total, self.first_number - 1 + len(batch)))
+		found.extend(best.sum_problems(TITLE, total, len(batch) + sum(map(_needs_addresses, batch.payments))))
 		return found + list(best.envelope_problems(envelope))
 
 	def chunks(self, batch: Batch, envelope: Envelope) -> Iterator[bytes]:
@@ -164,7 +164,7 @@ def _records(number: int, payment: Payment, created: datetime) -> list[str]:
 	sepa = payment.scheme is Scheme.SEPA
 	bank_party = Party(bank.name, bank.address) if bank else None
 	first = (
-		f"02{'':6}{number:05d}{created:%Y%m%d}{payment.due:%Y%m%d}{payment.currency}"
+		f"02{'':6}{best.number(number)}{created:%Y%m%d}{payment.due:%Y%m%d}{payment.currency}"
 		f"{best.hundredths(payment.amount, 15)}{'SLV' if sepa else CHARGES[payment.charges]}{own[8:]}{own_currency}"
 		f"{PRIORITIES[payment.priority]}{'0' * 10}{'':20}N{'':19}{own[4:8]}{own[8:]}{own_currency}{'':105}"
 		f"{bank.bic if bank else '':35}{_four_lines(payment.owner)}{remittance.written(payment, BETWEEN):140}/"
@@ -186,7 +186,7 @@ def _needs_addresses(payment: Payment) -> bool:
 def _addresses(number: int, partner: Party, bank: Party) -> str:
 	one, two = partner.address or Address(), bank.address or Address()
 	text = (
-		f"03{'':6}{number:05d}{partner.name:140}{one.street:70}{one.building:16}{one.postcode:16}{one.town:35}"
+		f"03{'':6}{best.number(number)}{partner.name:140}{one.street:70}{one.building:16}{one.postcode:16}{one.town:35}"
 		f"{one.region:35}{one.country:2}{bank.name:140}{two.street:70}{two.building:16}{two.postcode:16}{two.town:35}"
 		f"{two.region:35}{two.country:2}"
 	)

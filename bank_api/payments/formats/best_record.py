@@ -11,8 +11,10 @@ from bank_api.payments.formats.base import Faults
 from bank_api.payments.model import Envelope
 from bank_api.payments.texts import check
 
-MOST_PAYMENTS = 99_999
-"""As many as there are record numbers of five digits."""
+MOST_RECORDS = 999_999
+"""As many as the trailer can count."""
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FIRST_WITH_LETTER = 100_000
 LARGEST = Decimal("9999999999999.99")
 LARGEST_SUM = Decimal("9999999999999999.99")
 _CENTS = -2
@@ -125,6 +127,17 @@ def trailer(layout: Layout, created: datetime, count: int, total: Decimal) -> st
 	return f"{text:{layout.length}}\r\n"
 
 
+def number(of: int) -> str:
+	"""A record's number: five digits, and with a letter first once those are used up (kb_batch.md, 5.3: alphanumeric)."""
+	if of < _FIRST_WITH_LETTER:
+		return f"{of:05d}"
+	left, text = of - _FIRST_WITH_LETTER + 10 * 36**4, ""
+	for _ in range(5):
+		left, digit = divmod(left, 36)
+		text = _LETTERS[digit] + text
+	return text
+
+
 def hundredths(amount: Decimal, length: int) -> str:
 	"""An amount with two places as digits."""
 	return str(amount).replace(".", "").rjust(length, "0")
@@ -137,10 +150,10 @@ def envelope_problems(envelope: Envelope) -> Iterator[Finding]:
 			yield found
 
 
-def sum_problems(title: str, total: Decimal, count: int) -> Iterator[Finding]:
-	"""What the trailer and the record numbers cannot carry."""
-	if count > MOST_PAYMENTS:
-		yield finding("format_too_many", format=title, most=MOST_PAYMENTS)
+def sum_problems(title: str, total: Decimal, records: int) -> Iterator[Finding]:
+	"""What the trailer cannot carry."""
+	if records > MOST_RECORDS:
+		yield finding("format_too_many", format=title, most=MOST_RECORDS)
 	if total > LARGEST_SUM:
 		yield finding("format_amount", "amount", format=title, most=LARGEST_SUM)
 
