@@ -498,8 +498,10 @@ def test_a_visits_owner_reads_it(stack, two_clients, two_visits):
 		assert json.loads(details.text)["message"]["data"]["consentId"] == own["consent"]
 		balances = call_quanto(stack, client, "get_account_balances", {"account_id": own["account_id"]})
 		assert json.loads(balances.text)["message"]["body"]["data"]["holder"] == own["mark"]
-		listed = call_quanto(stack, client, "get_quanto_consents", {})
-		assert [one["consent"] for one in json.loads(listed.text)["message"]["consents"]] == [own["consent"]]
+		for verb in ("POST", "GET"):
+			listed = call_quanto(stack, client, "get_quanto_consents", {"provider": own["provider"]}, verb)
+			found = json.loads(listed.text)["message"]["consents"]
+			assert [one["consent"] for one in found] == [own["consent"]]
 
 
 @pytest.mark.parametrize("door", NAMED_DOORS)
