@@ -87,6 +87,24 @@ CODES: dict[str, tuple[_Kind, str]] = {
 }
 """Codes that mean the same wherever they come."""
 
+# Quanto's own codes, by where they stand in `names.Names`: what is wrong with an uploaded certificate (1, rule 1.4; 5.6).
+_CERTIFICATES: dict[str, tuple[_Kind, str]] = {
+	"codes_level": (
+		InvalidRequest,
+		"The certificate is of the wrong level: transport belongs to the software statement, signing to the organisation.",
+	),
+	"codes_key": (InvalidRequest, "The private key does not fit the certificate, or is too weak."),
+	"codes_validity": (InvalidRequest, "The certificate is not valid today."),
+	"codes_issuer": (InvalidRequest, "The certificate was not issued by an authority of ICP-Brasil."),
+	"codes_identity": (
+		InvalidRequest,
+		"The certificate names another organisation or software statement than the credentials.",
+	),
+	"codes_profile": (
+		InvalidRequest,
+		"The certificate does not have the profile of Open Finance Brasil (BRCAC for transport, BRSEAL for signing).",
+	),
+}
 _TEMPORARY = (ProviderUnavailable, "The bank has blocked this account for the time being; try again later.")
 
 STATUSES: dict[int, tuple[_Kind, str]] = {
@@ -211,6 +229,7 @@ def refusal(
 		return ConfigurationError(_SETUP, **facts)
 	kind, message = (
 		_by_code(reason.codes)
+		or _of_certificate(upper, names)
 		or _DENIED.get((about, answer.status))
 		or STATUSES.get(answer.status)
 		or (None, "")
@@ -236,6 +255,10 @@ def _by_code(codes: tuple[str, ...]) -> tuple[_Kind, str] | None:
 		if upper in CODES:
 			return CODES[upper]
 	return None
+
+
+def _of_certificate(codes: set[str], names: Names) -> tuple[_Kind, str] | None:
+	return next((found for key, found in _CERTIFICATES.items() if codes & _words(getattr(names, key))), None)
 
 
 def _words(text: str) -> set[str]:
