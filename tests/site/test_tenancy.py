@@ -500,6 +500,7 @@ def test_a_visits_owner_reads_it(stack, two_clients, two_visits):
 		assert json.loads(balances.text)["message"]["body"]["data"]["holder"] == own["mark"]
 		for verb in ("POST", "GET"):
 			listed = call_quanto(stack, client, "get_quanto_consents", {"provider": own["provider"]}, verb)
+			assert listed.status == 200, (verb, listed.text)
 			found = json.loads(listed.text)["message"]["consents"]
 			assert [one["consent"] for one in found] == [own["consent"]]
 
