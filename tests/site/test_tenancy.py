@@ -67,7 +67,7 @@ def call(stack, client, method, arguments, verb="POST"):
 	caller = Caller(stack.url, client.api.caller.headers)
 	path = f"/api/method/bank_api.bridge.{method}"
 	if verb == "GET":
-		return caller.call("GET", f"{path}?{urlencode(arguments)}")
+		return caller.call("GET", path, query=arguments)
 	return caller.call("POST", path, arguments)
 
 
@@ -269,7 +269,7 @@ def call_migdal(stack, client, method, arguments, verb="POST"):
 	caller = Caller(stack.url, client.api.caller.headers)
 	path = f"/api/method/bank_api.migdal.{method}"
 	if verb == "GET":
-		return caller.call("GET", f"{path}?{urlencode(arguments)}")
+		return caller.call("GET", path, query=arguments)
 	return caller.call("POST", path, arguments)
 
 
@@ -430,7 +430,7 @@ def call_quanto(stack, client, method, arguments, verb="POST"):
 	path = f"/api/method/bank_api.quanto.{method}"
 	if verb == "GET":
 		fixed.pop("document", None)
-		return caller.call("GET", f"{path}?{urlencode(fixed | arguments)}")
+		return caller.call("GET", path, query=fixed | arguments)
 	return caller.call("POST", path, fixed | arguments)
 
 
