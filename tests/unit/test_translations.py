@@ -34,6 +34,9 @@ def python_sentences(path: Path) -> Iterator[str]:
 		first = node.args[0]
 		if name in TRANSLATING_CALLS and isinstance(first, ast.Constant) and isinstance(first.value, str):
 			yield first.value
+		if name == "_group":
+			# A group of permissions: its category and its label, which the gateway translates.
+			yield from (part.value for part in node.args[1:3] if isinstance(part, ast.Constant))
 
 
 def table_sentences(row: ast.Tuple) -> Iterator[str]:
