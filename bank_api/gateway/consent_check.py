@@ -193,8 +193,9 @@ def _write(row: frappe._dict, reading: Reading) -> None:
 	if given:
 		row = frappe._dict(row, item=_new_item(row, reading))
 	state = apply(row, reading)
-	if given and consent_rows.get(row.name).state == consent_rows.ENDED:
-		items.mark_deleted(row.item, at_once=True)  # withdrawn here while it was given there
+	# The lock reads what is committed now: another process may have withdrawn it here while it was given there.
+	if given and consent_rows.get(row.name, lock=True).state == consent_rows.ENDED:
+		items.mark_deleted(row.item, at_once=True)
 	elif row.item:
 		items.apply_state(row.item, state)
 	frappe.db.commit()

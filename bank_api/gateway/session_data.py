@@ -13,6 +13,7 @@ from bank_api.gateway import (
 	feeds,
 	items,
 	outcome,
+	providers,
 	reading,
 	session_return,
 	sessions,
@@ -204,9 +205,7 @@ def consents(
 	"""
 	filters: dict[str, Any] = {"client": client.name, "provider": ("in", feeds.providers_of(connector))}
 	if provider:
-		if provider not in feeds.providers_of(connector):
-			raise UnknownObject()
-		filters["provider"] = provider
+		filters["provider"] = providers.resolve(client, connector, provider)
 	if user:
 		names = end_users.find(client.name, user, provider)
 		if not names:

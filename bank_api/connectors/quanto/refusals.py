@@ -33,11 +33,6 @@ _Kind = type[ProviderError]
 _AGAIN = "The end user has to share the data again."
 _KEY = "Quanto does not accept the API key: enter the one that the onboarding gave, or go through the onboarding again."
 _SETUP = "Quanto says that the set-up is not complete: finish its steps first."
-_EXPIRY = "The new end of the consent must lie after today and after its present end, and no more than 12 months ahead."
-_PARTLY = "Permissions are asked for in whole groups, each with RESOURCES_READ: add the missing ones."
-_TOGETHER = "A person's and a company's registration data cannot be asked for together."
-_ENDED = "The consent has ended already."
-
 CODES: dict[str, tuple[_Kind, str]] = {
 	# POST /consents, and with it a session (3.6)
 	"SEM_PERMISSOES_FUNCIONAIS_RESTANTES": (
@@ -52,14 +47,29 @@ CODES: dict[str, tuple[_Kind, str]] = {
 		InvalidRequest,
 		"With a company's CNPJ, the registration data to ask for is the company's.",
 	),
-	"PERMISSAO_PF_PJ_EM_CONJUNTO": (InvalidRequest, _TOGETHER),
-	"PERMISSOES_PF_PJ_EM_CONJUNTO": (InvalidRequest, _TOGETHER),
-	"COMBINACAO_PERMISSOES_INCORRETA": (InvalidRequest, _PARTLY),
-	"COMBINACOES_DE_PERMISSOES_INCORRETA": (InvalidRequest, _PARTLY),
-	"DATA_EXPIRACAO_INVALIDA": (InvalidRequest, _EXPIRY),
+	"PERMISSAO_PF_PJ_EM_CONJUNTO": (
+		InvalidRequest,
+		"A person's and a company's registration data cannot be asked for together.",
+	),
+	"PERMISSOES_PF_PJ_EM_CONJUNTO": (
+		InvalidRequest,
+		"A person's and a company's registration data cannot be asked for together.",
+	),
+	"COMBINACAO_PERMISSOES_INCORRETA": (
+		InvalidRequest,
+		"Permissions are asked for in whole groups, each with RESOURCES_READ: add the missing ones.",
+	),
+	"COMBINACOES_DE_PERMISSOES_INCORRETA": (
+		InvalidRequest,
+		"Permissions are asked for in whole groups, each with RESOURCES_READ: add the missing ones.",
+	),
+	"DATA_EXPIRACAO_INVALIDA": (
+		InvalidRequest,
+		"The new end of the consent must lie after today and after its present end, and no more than 12 months ahead.",
+	),
 	# DELETE
-	"CONSENTIMENTO_EM_STATUS_REJEITADO": (InvalidRequest, _ENDED),
-	"CONSENTIMENTO_JA_REJEITADO": (InvalidRequest, _ENDED),
+	"CONSENTIMENTO_EM_STATUS_REJEITADO": (InvalidRequest, "The consent has ended already."),
+	"CONSENTIMENTO_JA_REJEITADO": (InvalidRequest, "The consent has ended already."),
 	# extends
 	"DEPENDE_MULTIPLA_ALCADA": (
 		InvalidRequest,
