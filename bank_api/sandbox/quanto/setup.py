@@ -114,13 +114,14 @@ class Setup:
 		if not all(isinstance(text, str) for text in texts) or not texts[0] or not texts[1]:
 			raise OfbError(400, detail="certificate and privateKey must be PEM texts.")
 		authority = self.authority if self.state.switches.issuer_check else None
-		leaf = certificates.check(authority, usage, *texts, moment(self.state.now))
+		chain, key, passphrase = texts
+		leaf = certificates.check(authority, usage, chain, key, passphrase, moment(self.state.now))
 		if ask.tenant.credentials:
 			certificates.matches(leaf, ask.tenant.credentials)
 		for old in self.certificates_of(ask.tenant):
 			if old.type == usage:  # a new one takes the place of the old
 				self.state.core.store.drop(old)
-		found = StoredCertificate(self.state.new_id(), ask.tenant.id, usage, texts[0], self.state.now)
+		found = StoredCertificate(self.state.new_id(), ask.tenant.id, usage, chain, self.state.now)
 		self.state.core.store.put(found)
 		return Answer(201, self._certificate(found))
 
