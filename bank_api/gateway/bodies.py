@@ -153,15 +153,21 @@ def _keep(item: frappe._dict, place: str, body: Body) -> Copy:
 	"""Store an answer, unless a newer one is there; of an item that is deleted meanwhile nothing is kept."""
 	now = site_now()
 	copy = Copy(body.payload or "null", now, body.complete)
+	# The item's lock first: a purge that begins now finds the row.
+	owner = frappe.db.get_value(
+		"Bank API Item", item.name, ["status", "client", "end_user"], as_dict=True, for_update=True
+	)
+	if not owner or owner.status == "Deleted":
+		frappe.db.commit()
+		return copy
 	frappe.db.sql(
 		"""INSERT INTO `tabBank API Resource` (name, creation, modified, owner, modified_by, client, end_user,
 			provider, item, path, status, fetched_at, payload)
-		SELECT %(name)s, %(now)s, %(now)s, %(user)s, %(user)s, client, end_user, provider, name, %(path)s, %(status)s,
-			%(now)s, %(payload)s
-		FROM `tabBank API Item` WHERE name = %(item)s AND status != 'Deleted'
+		VALUES (%(name)s, %(now)s, %(now)s, %(user)s, %(user)s, %(client)s, %(end_user)s, %(provider)s, %(item)s,
+			%(path)s, %(status)s, %(now)s, %(payload)s)
 		ON DUPLICATE KEY UPDATE
 			payload = IF(fetched_at <= VALUES(fetched_at), VALUES(payload), payload),
-			status = IF(fetched_at <= VALUES(fetched_at), VALUES(status), `tabBank API Resource`.status),
+			status = IF(fetched_at <= VALUES(fetched_at), VALUES(status), status),
 			path = IF(fetched_at <= VALUES(fetched_at), VALUES(path), path),
 			modified = VALUES(modified),
 			fetched_at = GREATEST(fetched_at, VALUES(fetched_at))""",
@@ -169,10 +175,13 @@ def _keep(item: frappe._dict, place: str, body: Body) -> Copy:
 			"name": row_name(),
 			"now": now,
 			"user": frappe.session.user,
+			"client": owner.client,
+			"end_user": owner.end_user,
+			"provider": item.provider,
+			"item": item.name,
 			"path": place,
 			"status": COMPLETE if body.complete else BEING_PREPARED,
 			"payload": copy.payload,
-			"item": item.name,
 		},
 	)
 	access.note_read(access.key_of(item))

@@ -98,10 +98,7 @@ def find(
 	provider: str | None = None,
 ) -> frappe._dict:
 	"""A consent of a client at a provider with this connector; otherwise as `consent_data.find`."""
-	row = consent_data.find(client, consent, None, item_id, user, provider)
-	if row.provider not in feeds.providers_of(connector):
-		raise UnknownObject()
-	return row
+	return consent_data.find(client, consent, None, item_id, user, provider, connector)
 
 
 def item_of(
