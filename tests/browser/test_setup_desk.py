@@ -270,3 +270,19 @@ def test_two_widths_and_directions(
 		setup.screen.picture(f"setup-{language}-{width}")
 	finally:
 		world.admin.update("User", "Administrator", language="en")
+
+
+def test_a_new_provider_leads_to_its_set_up(screen: Any, world: Any):
+	screen.form("Bank API Provider", "new-bank-api-provider")
+	screen.fill("provider_name", "Quanto New")
+	screen.choose("connector", "quanto")
+	screen.fill("api_base_url", world.stack.quanto_url)
+	screen.save()
+	said = screen.page.locator(".form-message:visible").first.inner_text()
+	assert "The set-up goes on with: Register the organization" in said
+	screen.press("Set-up")
+	screen.page.locator(".bank-api-setup .step").first.wait_for()
+	screen.page.goto(f"{screen.url}/app/bank-api-setup")
+	row = screen.page.locator(".bank-api-setup .step", has_text="Quanto New")
+	row.locator("button").click()
+	screen.page.locator(".bank-api-setup .step[data-step='organization']").wait_for()

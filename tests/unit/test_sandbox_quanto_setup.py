@@ -15,7 +15,9 @@ from bank_api.sandbox.quanto.documents import is_cnpj, is_cpf, masked
 
 FORM: dict[str, Any] = {
 	"institution": {"name": "Cliente Ltda", "cnpj": "11222333000181"},
-	"contacts": [{"type": "Technical", "name": "Ana Lima", "email": "ana@cliente.example", "phone": "+55 11 5555"}],
+	"contacts": [
+		{"type": "Technical", "name": "Ana Lima", "email": "ana@cliente.example", "phone": "+55 11 5555"}
+	],
 }
 CREDENTIALS = {
 	"organizationId": ORGANIZATION,
@@ -24,7 +26,11 @@ CREDENTIALS = {
 	"redirectUris": [RETURN],
 }
 OTHER = "11111111-2222-4333-8444-555555555555"
-HOOK = {"url": "https://gateway.sim.example/hook", "events": ["sharing.revoked"], "secret": "a-secret-of-some-length"}
+HOOK = {
+	"url": "https://gateway.sim.example/hook",
+	"events": ["sharing.revoked"],
+	"secret": "a-secret-of-some-length",
+}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +124,11 @@ def test_the_form_works_in_a_browser_and_shows_the_key(quanto: Quanto) -> None:
 # the key and the interaction id
 def test_every_call_needs_a_key(quanto: Quanto) -> None:
 	url, mark = f"{quanto.setup.url}/v1/consents", {"x-fapi-interaction-id": interaction()}
-	for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {quanto.setup.api_key}"}):
+	for headers in (
+		{},
+		{"Authorization": "Bearer wrong"},
+		{"Authorization": f"Basic {quanto.setup.api_key}"},
+	):
 		answer = requests.get(url, headers=headers | mark, timeout=10)
 		assert (answer.status_code, errors_of(answer)) == (401, ["CHAVE_DE_API_INVALIDA"])
 
@@ -222,7 +232,7 @@ def test_key_and_certificate_belong_together(quanto: Quanto, fresh: Setup, key: 
 
 
 def test_a_short_key_is_refused(quanto: Quanto, fresh: Setup) -> None:
-	weak = rsa.generate_private_key(65537, 1024)  # noqa: S505
+	weak = rsa.generate_private_key(65537, 1024)
 	chain = quanto.sandbox.issue(transport_request(weak, ORGANIZATION, SOFTWARE), "BRCAC")["chain"]
 	assert errors_of(upload(fresh, "TRANSPORT", chain, pem(weak))) == ["CHAVE_FRACA"]
 
@@ -241,7 +251,9 @@ def test_credentials_and_certificates_have_to_agree_whichever_comes_first(
 	assert upload(fresh, "TRANSPORT", issued(ORGANIZATION, SOFTWARE), pem(key)).status_code == 201
 	assert fresh.call("PUT", "/v1/credentials", json=CREDENTIALS).json() == CREDENTIALS
 	assert fresh.call("GET", "/v1/credentials").json() == CREDENTIALS
-	assert errors_of(upload(fresh, "TRANSPORT", issued(OTHER, SOFTWARE), pem(key))) == ["ORGANIZACAO_DIVERGENTE"]
+	assert errors_of(upload(fresh, "TRANSPORT", issued(OTHER, SOFTWARE), pem(key))) == [
+		"ORGANIZACAO_DIVERGENTE"
+	]
 	assert len(fresh.call("GET", "/v1/certificates").json()["data"]) == 1, "the newer took the older's place"
 
 
@@ -292,7 +304,8 @@ def test_a_webhook_is_made_changed_and_deleted_and_its_secret_never_shown(fresh:
 
 
 @pytest.mark.parametrize(
-	"change", [{"url": "ftp://x"}, {"events": []}, {"events": ["sharing.bought"]}, {"secret": "short"}, {"secret": ""}]
+	"change",
+	[{"url": "ftp://x"}, {"events": []}, {"events": ["sharing.bought"]}, {"secret": "short"}, {"secret": ""}],
 )
 def test_a_wrong_webhook_is_refused(fresh: Setup, change: dict[str, Any]) -> None:
 	answer = fresh.call("POST", "/v1/webhooks", json=HOOK | change)

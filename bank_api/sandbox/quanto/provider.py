@@ -142,7 +142,9 @@ class Quanto:
 				try:
 					self.poll()
 				except Exception:
-					_log.exception("the poll of the banks failed in the sandbox")  # and goes on at the next turn
+					_log.exception(
+						"the poll of the banks failed in the sandbox"
+					)  # and goes on at the next turn
 				finally:
 					self.core.store.flush()
 
