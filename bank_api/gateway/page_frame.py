@@ -88,10 +88,16 @@ def render(
 			language=language,
 			direction=languages.direction(language),
 			style=style,
+			isolated=partial(isolated, language=language),
 			hidden=lambda action: _hidden(carried(action) if carried else {}),
 		)
 	)
 	return Page(html, policy, language)
+
+
+def isolated(text: str, language: str) -> str:
+	"""A name within a sentence that runs from right to left, so that neither turns the other around."""
+	return f"\u2068{text}\u2069" if languages.direction(language) == "rtl" else text
 
 
 def _hidden(fields: Mapping[str, str]) -> Markup:

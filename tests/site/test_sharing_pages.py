@@ -416,7 +416,12 @@ class TestVisits:
 		assert visits.sandbox.calls("extend_consent") == [{"ip": "198.51.100.7", "agent": "Test"}]
 		browser.get(f"/bank-api/consents/{row.name}")
 		assert "You extended the access." in browser.text
-		for table in ("tabBank API Log", "tabBank API Consent", "tabBank API Connect Request", "tabError Log"):
+		for table in (
+			"tabBank API Log",
+			"tabBank API Consent",
+			"tabBank API Connect Request",
+			"tabError Log",
+		):
 			assert CPF not in repr(visits.frappe.db.sql(f"select * from `{table}`")), table
 
 	def test_one_that_several_approve_is_renewed_in_a_visit(self, visits, citizen):
