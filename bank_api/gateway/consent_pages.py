@@ -419,6 +419,8 @@ def _page(template: str, reader: Reader, **values: Any) -> Page:
 		reader.language,
 		lambda action: access_links.form_fields(visit, action) if visit.cookie else {},
 		client_name=reader.client_name,
+		# Whoever was sent here by somebody else's link shall see that it is somebody else's page.
+		who=visit.user if visit.client and visit.user != visit.client.name else "",
 		path=PATH,
 		redirect_url=visit.redirect_url,
 		ends_at=languages.clock(visit.ends_at),

@@ -82,7 +82,7 @@ def render(
 		_templates()
 		.get_template(f"{template}.html")
 		.render(
-			{"visit": carried is not None, "client_name": ""} | values,
+			{"visit": carried is not None, "client_name": "", "who": ""} | values,
 			_=partial(say, language=language),
 			theme=theme,
 			language=language,
