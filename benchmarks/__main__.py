@@ -19,7 +19,17 @@ from typing import Any, NamedTuple
 from benchmarks.common import connected, machine, versions
 
 RESULTS = Path(__file__).with_name("results.json")
-MODULES = ("serve", "small_read", "webhook_in", "webhook_out", "ingest", "resync", "signing", "payments")
+MODULES = (
+	"serve",
+	"small_read",
+	"webhook_in",
+	"webhook_out",
+	"ingest",
+	"resync",
+	"signing",
+	"payments",
+	"consent_page",
+)
 
 
 class Bar(NamedTuple):
@@ -38,6 +48,7 @@ class Bar(NamedTuple):
 
 BARS = {
 	"abo_vs_bytes": Bar(most=5),
+	"consent_page_vs_ping": Bar(most=3),
 	"ingest_vs_insert": Bar(least=20),
 	"ingest_vs_load_data": Bar(least=0.15),
 	"ingest_peak_mb": Bar(most=250),
