@@ -3,7 +3,7 @@
 import sys
 
 from dev.errors import DevError
-from dev.story import bridge, migdal
+from dev.story import bridge, migdal, quanto
 from dev.story.telling import Telling
 
 
@@ -14,6 +14,7 @@ def main(gateway: str, sandbox: str) -> int:
 		for api_version in bridge.VERSIONS:
 			bridge.play(telling, gateway, sandbox, api_version)
 		migdal.play(telling, gateway, sandbox)
+		quanto.play(telling, gateway, sandbox)
 	except (DevError, AssertionError) as error:
 		telling.failed(str(error))
 		return 1
