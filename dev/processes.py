@@ -25,6 +25,9 @@ SANDBOX_PORTS = (
 	"migdal-pages-port",
 	"quanto-port",
 	"banks-port",
+	"kb-port",
+	"kb-api-port",
+	"kb-pages-port",
 )
 # No proxy stands between us and our own servers, whatever the environment says.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

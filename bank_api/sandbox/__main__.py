@@ -105,6 +105,7 @@ def options_of(args: argparse.Namespace) -> Options:
 		switches=switches,
 		migdal_switches=_switches(args.migdal_switch),
 		quanto_switches=_switches(args.quanto_switch),
+		kb_switches=_switches(args.kb_switch),
 	)
 
 

@@ -14,6 +14,7 @@ from bank_api.sandbox.clock import parse_instant
 from bank_api.sandbox.control import CoreControl
 from bank_api.sandbox.door import Door
 from bank_api.sandbox.http import ControlError, ControlRoute, ExactNumber, Listener
+from bank_api.sandbox.kb.provider import Kb
 from bank_api.sandbox.migdal.provider import Migdal
 from bank_api.sandbox.quanto.provider import Quanto
 from bank_api.sandbox.server import Server
@@ -21,7 +22,7 @@ from bank_api.sandbox.state import Core, Meta, Options
 from bank_api.sandbox.webhooks import Delivery, Target
 
 CONTROL = "/_control"
-FURTHER = (Migdal, Quanto)  # those with listeners of their own, in the order of their ports
+FURTHER = (Migdal, Quanto, Kb)  # those with listeners of their own, in the order of their ports
 _log = logging.getLogger("bank_api.sandbox")
 
 
@@ -43,7 +44,8 @@ class Sandbox:
 		self.bridge = Bridge(self.core, lambda: self.url)
 		self.migdal = Migdal(self.core)
 		self.quanto = Quanto(self.core)
-		self.further = (self.migdal, self.quanto)
+		self.kb = Kb(self.core)
+		self.further = (self.migdal, self.quanto, self.kb)
 		shared = CoreControl(
 			self.core,
 			self.bridge.sender,
