@@ -119,7 +119,9 @@ class Town:
 		self.quanto.switches(auto_poll=False, monthly_limits=False)
 		self.clock.ahead = timedelta(0)
 		known = self.provider
-		self.frappe.db.sql("UPDATE `tabBank API Connect Request` SET status = 'Expired' WHERE provider = %s", known)
+		self.frappe.db.sql(
+			"UPDATE `tabBank API Connect Request` SET status = 'Expired' WHERE provider = %s", known
+		)
 		self.frappe.db.sql("UPDATE `tabBank API Consent` SET state = 'Ended' WHERE provider = %s", known)
 		self.frappe.db.commit()
 		self.gate.waiting.clear()
@@ -182,7 +184,10 @@ def town(db: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tow
 	quanto = sandbox.quanto
 	ids = str(uuid.uuid4()), str(uuid.uuid4())
 	ready = quanto.set_up(f"{gate.origin}/bank-api/return", *ids)
-	for usage, profile in (("TRANSPORT", "BRCAC"), ("SIGNATURE", "BRSEAL")):  # they outlive all leaps of the clock
+	for usage, profile in (
+		("TRANSPORT", "BRCAC"),
+		("SIGNATURE", "BRSEAL"),
+	):  # they outlive all leaps of the clock
 		chain, key = quanto.certificate(profile, *ids, days=30_000)
 		body = {"type": usage, "certificate": chain, "privateKey": key}
 		assert ready.call("POST", "/v1/certificates", json=body).status_code == 201
