@@ -21,15 +21,19 @@ def stored(client: KbClient, *payments) -> dict:
 
 
 @pytest.mark.parametrize(
-	("language", "words"),
-	[("cs", "Autorizovat dávku"), ("en", "Authorise the batch"), ("pl", "Autorizovat dávku")],
+	("language", "words", "total"),
+	[
+		("cs", "Autorizovat dávku", "1\u00a0234,56\u00a0CZK"),
+		("en", "Authorise the batch", "1,234.56\u00a0CZK"),
+		("pl", "Autorizovat dávku", "1\u00a0234,56\u00a0CZK"),
+	],
 )
-def test_the_batch_with_its_digest(kb, kb_client, language, words):
+def test_the_batch_with_its_digest(kb, kb_client, language, words, total):
 	batch = stored(kb_client, payment(1), payment(2, 5, requestedExecutionDate="2026-09-12"))
 	channel = kb.kb.channel(language=language)
 	page = channel.batch(batch["transactionIdentification"])
 	assert f'id="digest">{batch["batchDigest"]}<' in page.text
-	for text in (words, "1234.56 CZK", "19-2000145399/0800", "VS 20260042", "SYN DAVKA", "DT01"):
+	for text in (words, total, "19-2000145399/0800", "VS 20260042", "SYN DAVKA", "DT01"):
 		assert text in page.text, text
 	assert 'role="alert"' not in page.text
 

@@ -5,11 +5,10 @@ from html import escape
 
 from werkzeug.wrappers import Request, Response
 
-from bank_api.sandbox.data import cents
 from bank_api.sandbox.kb import days, visits
 from bank_api.sandbox.kb.batches import Batches
 from bank_api.sandbox.kb.data import COMPANY
-from bank_api.sandbox.kb.html import document, field, form, language_of
+from bank_api.sandbox.kb.html import document, field, form, language_of, shown
 from bank_api.sandbox.kb.model import OPEN, RJCT, Batch, Payment, Trip, User
 from bank_api.sandbox.kb.numbers import number_of
 from bank_api.sandbox.kb.pages import COOKIE, Pages, account_text, log_in
@@ -96,7 +95,8 @@ class Channel:
 		if settled:
 			inner += f"<h2>{words['home_history']}</h2>{self._listed(trip, settled[:50], words)}"
 		rows = "".join(
-			f"<li>{account_text(a)}<small>{cents(self.state.balance(a, pending=True))} {a.currency}</small></li>"
+			f'<li>{account_text(a)}<small class="number">'
+			f"{shown(self.state.balance(a, pending=True), a.currency, words)}</small></li>"
 			for a in self.state.accounts_of(user)
 		)
 		inner += f'<h2>{words["accounts_title"]}</h2><ul class="rows">{rows}</ul>'
@@ -108,7 +108,7 @@ class Channel:
 	def _listed(self, trip: Trip, batches: Iterable[Batch], words: dict[str, str]) -> str:
 		rows = "".join(
 			f'<li><span><b><a href="{PATH}/{trip.id}/batches/{batch.id}">{escape(batch.name or batch.id)}</a></b>'
-			f"<small>{batch.id}, {escape(batch.exchange)}: {batch.count}, {_sums(batch)}, "
+			f"<small>{batch.id}, {escape(batch.exchange)}: {batch.count}, {_sums(batch, words)}, "
 			f"{words['status_' + batch.status]}</small></span></li>"
 			for batch in batches
 		)
@@ -156,8 +156,8 @@ class Channel:
 			("received", _moment(batch.received)),
 			("payments", str(batch.count - rejected)),
 			("rejected", str(rejected)),
-			("total", _sums(batch, "Debit")),
-			("collected", _sums(batch, "Credit") if told["totalCreditAmount"] else ""),
+			("total", _sums(batch, words)),
+			("collected", _sums(batch, words, "Credit") if told["totalCreditAmount"] else ""),
 			("mode", batch.mode),
 			("waits_until", _moment(batch.expires) if batch.sign_state == OPEN else ""),
 			("decided", f"{_moment(batch.decided)} {self._name(batch)}" if batch.decided else ""),
@@ -225,8 +225,8 @@ def _moment(ms: int) -> str:
 	return f"{moment.day}. {moment.month}. {moment.year} {moment:%H:%M}"
 
 
-def _sums(batch: Batch, side: str = "Debit") -> str:
-	return f"{cents(batch.answer[f'total{side}Amount'])} {batch.currency}".strip()
+def _sums(batch: Batch, words: dict[str, str], side: str = "Debit") -> str:
+	return shown(batch.answer[f"total{side}Amount"], batch.currency, words)
 
 
 def _table(payments: Iterable[Payment], words: dict[str, str]) -> str:
@@ -244,8 +244,8 @@ def _row(payment: Payment, words: dict[str, str]) -> str:
 		state += ": " + "; ".join(f"{error['code']} {error['message']}" for error in payment.errors)
 	cells = [
 		f"<td>{escape(str(number or payment.partner))}<br><small>{escape(details.get('name', ''))}</small></td>",
-		f'<td class="number">{"+" if payment.collection else ""}{cents(payment.amount)} {escape(payment.currency)}</td>',
-		f"<td>{escape(payment.day)}</td><td>{escape(symbols)}</td>",
+		f'<td class="number">{"+" if payment.collection else ""}{shown(payment.amount, escape(payment.currency), words)}</td>',
+		f'<td class="day">{escape(payment.day)}</td><td>{escape(symbols)}</td>',
 		f"<td>{escape(details.get('message', ''))}</td><td>{escape(state)}</td>",
 	]
 	return f"<tr>{''.join(cells)}</tr>"

@@ -42,9 +42,9 @@ def accounts() -> list[Account]:
 	"""Return the company's accounts; their numbers do not depend on the seed."""
 	return [
 		Account(MAIN, "CZK", "Hlavní účet", "Profi účet", 5_000_000_00),
-		Account(EURO, "EUR", "Účet v eurech", "Běžný účet v cizí měně", 250_000_00),
-		Account(WAGES, "CZK", "Mzdy", "Běžný účet", 800_000_00),
-		Account(SAVINGS, "CZK", "Rezerva", "KB Spořicí konto Bonus", 300_000_00, payments=False),
+		Account(EURO, "EUR", "Účet v eurech", "Běžný účet v cizí měně", 2_500_000_00),
+		Account(WAGES, "CZK", "Mzdy", "Běžný účet", 8_000_000_00),
+		Account(SAVINGS, "CZK", "Rezerva", "KB Spořicí konto Bonus", 3_000_000_00, payments=False),
 		Account(CLOSED, "CZK", "Starý účet", "Běžný účet", 0, status="closed"),
 	]
 

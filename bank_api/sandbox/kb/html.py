@@ -39,7 +39,8 @@ dt{color:#55554f}dd{margin:0;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.45rem .6rem;border-bottom:1px solid #d4d4d0;vertical-align:top}
-.number{text-align:right;white-space:nowrap}
+.number,.day{white-space:nowrap}.number{text-align:right}
+.rows .number{margin-left:auto}
 .actions{display:flex;gap:.75rem;flex-wrap:wrap;margin-top:1.25rem}
 button,.button{font:inherit;font-weight:600;padding:.7rem 1.4rem;border-radius:9px;border:1px solid #1d1d1b;
 background:#1d1d1b;color:#fff;cursor:pointer;text-decoration:none;display:inline-block}
@@ -60,6 +61,16 @@ def language_of(request: Request) -> str:
 		if wanted in LANGUAGES:
 			return wanted
 	return request.accept_languages.best_match(LANGUAGES) or "cs"
+
+
+def shown(hundredths: int, currency: str, words: dict[str, str]) -> str:
+	"""Write an amount as people of the language do."""
+	whole, rest = divmod(abs(hundredths), 100)
+	sign = "-" if hundredths < 0 else ""
+	return (
+		f"{sign}{whole:,}".replace(",", words["thousands"])
+		+ f"{words['decimal']}{rest:02d}\u00a0{currency}".rstrip()
+	)
 
 
 def document(

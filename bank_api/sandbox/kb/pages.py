@@ -5,10 +5,9 @@ from html import escape
 
 from werkzeug.wrappers import Request, Response
 
-from bank_api.sandbox.data import cents
 from bank_api.sandbox.kb import visits
 from bank_api.sandbox.kb.data import COMPANY
-from bank_api.sandbox.kb.html import document, field, form, language_of
+from bank_api.sandbox.kb.html import document, field, form, language_of, shown
 from bank_api.sandbox.kb.model import Account, Trip
 from bank_api.sandbox.kb.texts import TEXTS
 from bank_api.sandbox.kb.visits import AUTHORIZE, ENDED, REGISTER, Notice, Visits
@@ -118,7 +117,7 @@ class Pages:
 		wrong = f'<p class="error" role="alert">{words[trip.error]}</p>' if trip.error else ""
 		rows = "".join(
 			f'<label><input type="checkbox" name="accounts" value="{account.iban}">{account_text(account)}'
-			f"<small>{cents(self.state.balance(account))} {account.currency}</small></label>"
+			f'<small class="number">{shown(self.state.balance(account), account.currency, words)}</small></label>'
 			for account in self.state.accounts_of(self.state.users[trip.user])
 		)
 		return (

@@ -2,6 +2,8 @@
 
 TEXTS: dict[str, dict[str, str]] = {
 	"cs": {
+		"thousands": "\u00a0",
+		"decimal": ",",
 		"brand": "Komerční banka",
 		"sandbox": "Zkušební prostředí: žádná skutečná data. Ukázkový klient: 10000001, kód {code}.",
 		"skip": "Přejít k obsahu",
@@ -91,6 +93,8 @@ TEXTS: dict[str, dict[str, str]] = {
 		"status_RJCT": "odmítnuto",
 	},
 	"en": {
+		"thousands": ",",
+		"decimal": ".",
 		"brand": "Komerční banka",
 		"sandbox": "Test environment: no real data. Sample client: 10000001, code {code}.",
 		"skip": "Skip to content",
