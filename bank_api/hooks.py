@@ -73,6 +73,7 @@ scheduler_events = {
 			"bank_api.gateway.relay.tick",
 			"bank_api.gateway.events.tick",
 			"bank_api.gateway.consent_duties.tick",
+			"bank_api.gateway.session_duties.tick",
 		],
 	},
 	"hourly_long": ["bank_api.gateway.end_users.erase_pending", "bank_api.gateway.purge.due"],
@@ -80,6 +81,7 @@ scheduler_events = {
 	"daily_long": ["bank_api.gateway.retention.clean_up"],
 }
 
+page_renderer = ["bank_api.www.bank_api_consents.ConsentsPage"]
 website_route_rules = [{"from_route": "/bank-api/return", "to_route": "bank_api_return"}]
 
 # Finished records that only point at a client, item or end user do not keep it from being deleted.

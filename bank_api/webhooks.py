@@ -23,6 +23,12 @@ def bridge() -> Response:
 	return _receive("bridge")
 
 
+@frappe.whitelist(allow_guest=True, xss_safe=True, methods=["POST"])
+def quanto() -> Response:
+	"""Take in a webhook of Quanto; otherwise as `bridge`."""
+	return _receive("quanto")
+
+
 def _receive(connector: str) -> Response:
 	request = frappe.local.request
 	# A JSON body replaces the query in frappe.form_dict, and must not choose the provider.

@@ -3,20 +3,24 @@
 import ipaddress
 import json
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import frappe
 from frappe import _
 from frappe.utils import cint
 
+from bank_api.connectors import values
+from bank_api.connectors.errors import MalformedResponse
 from bank_api.gateway import clients
 from bank_api.gateway.clients import ClientContext
-from bank_api.gateway.clock import site_now
+from bank_api.gateway.clock import site_now, to_utc
 from bank_api.gateway.errors import BadArgument
 from bank_api.gateway.trip import Addresses
 
 MAX_LIST = 100
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z0-9_]{1,80}", re.ASCII)
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,34}", re.ASCII)
 
 
@@ -103,6 +107,66 @@ def last_day(value: str | None, default_days: int) -> date:
 	if day < today:
 		raise BadArgument(_("valid_until must not lie in the past."))
 	return day
+
+
+def instant(name: str, value: str | None) -> datetime | None:
+	"""An instant (UTC): ISO 8601, or a day, whose last second is meant; None if there is none.
+
+	Raises:
+		BadArgument: it is neither.
+	"""
+	plain = (value or "").strip()
+	if not plain:
+		return None
+	try:
+		if _DAY.fullmatch(plain):
+			return to_utc(datetime.combine(date.fromisoformat(plain), time(23, 59, 59)))
+		return values.instant(plain)
+	except (ValueError, OverflowError, MalformedResponse):
+		raise BadArgument(_("{0} must be a day (yyyy-mm-dd) or an ISO 8601 instant.").format(name)) from None
+
+
+def day(name: str, value: str | None) -> str | None:
+	"""A day as text; None if there is none.
+
+	Raises:
+		BadArgument: it is no day.
+	"""
+	plain = (value or "").strip()
+	if not plain:
+		return None
+	try:
+		if _DAY.fullmatch(plain):
+			return date.fromisoformat(plain).isoformat()
+	except ValueError:
+		pass
+	raise BadArgument(_("{0} must be a day (yyyy-mm-dd).").format(name))
+
+
+def key(name: str, value: str | int) -> str:
+	"""A provider's id that becomes part of an address.
+
+	Raises:
+		BadArgument: it is none.
+	"""
+	plain = str(value).strip()
+	if not _KEY.fullmatch(plain):
+		raise BadArgument(_("The argument {0} is not an id of the provider's.").format(name))
+	return plain
+
+
+def words(name: str, value: list | str | None) -> tuple[str, ...]:
+	"""A list of keys: a list, a JSON list, or a text with commas.
+
+	Raises:
+		BadArgument: one of them is none, or there are too many.
+	"""
+	if isinstance(value, str):
+		value = _listed(value.strip())
+	found = [one.strip() if isinstance(one, str) else None for one in value or []]
+	if len(found) > MAX_LIST or not all(one and _WORD.fullmatch(one) for one in found):
+		raise BadArgument(_("{0} must be a list of names.").format(name))
+	return tuple(dict.fromkeys(one for one in found if one))
 
 
 def per_day(value: str | int | None, default: int) -> int:

@@ -41,6 +41,8 @@ from bank_api.gateway import (
 	outcome,
 	providers,
 	refusals,
+	session_return,
+	sessions,
 	sync,
 	tokens,
 )
@@ -164,6 +166,8 @@ def repair(item: str, psu_id: Secret | None = None) -> dict[str, Any]:
 	addresses = Addresses(
 		redirect_url=client.base_url, webhook_url=row.webhook_url or "", base_url=client.base_url
 	)
+	if access.by_visit(row.provider):
+		return sessions.repair(client, item, addresses, psu_id or Secret(""))
 	if access.by_consent(row.provider):
 		return consents.repair(client, item, addresses, psu_id or Secret(""))
 	kind = _REPAIRS.get(row.user_action, LinkKind.EDIT)
@@ -203,8 +207,14 @@ def _by_state(query: Mapping[str, str]) -> str | None:
 	"""The request whose unguessable value is in the query: one look-up by hash, whatever the query is."""
 	values = [value for value in list(query.values())[:MAX_VALUES] if isinstance(value, str)]
 	hashes = [state_hash(value) for value in values if 0 < len(value) <= MAX_VALUE]
-	names = frappe.get_all(DOCTYPE, filters={"state_hash": ("in", hashes or [""])}, pluck="name", limit=1)
-	return names[0] if names else None
+	if not hashes:
+		return None
+	# Plain SQL: the framework's filters take an empty column for an empty text.
+	found = frappe.db.sql(
+		f"SELECT name FROM `tab{DOCTYPE}` WHERE state_hash IN %(hashes)s OR session_hash IN %(hashes)s LIMIT 1",
+		{"hashes": hashes},
+	)
+	return found[0][0] if found else None
 
 
 def _note_return(request: str, query: Mapping[str, str]) -> bool:
@@ -213,10 +223,12 @@ def _note_return(request: str, query: Mapping[str, str]) -> bool:
 	row = frappe.db.get_value(
 		DOCTYPE,
 		request,
-		["status", "provider", "item", "returned_at", "expires_at"],
+		["status", "provider", "item", "returned_at", "expires_at", "session_hash"],
 		as_dict=True,
 		for_update=True,
 	)
+	if row.session_hash:
+		return _note_return_of_visit(request, row)
 	late = row.expires_at and row.expires_at < site_now()
 	if row.returned_at or row.status in (FAILED, EXPIRED) or (late and row.status in OPEN):
 		if late and row.status in OPEN and not row.returned_at:
@@ -243,6 +255,16 @@ def _note_return(request: str, query: Mapping[str, str]) -> bool:
 	return True
 
 
+def _note_return_of_visit(request: str, row: frappe._dict) -> bool:
+	"""As `_note_return`: a visit may be left and taken up again, and the provider knows best whether it is over. Commits."""
+	is_open = row.status in OPEN
+	if is_open:
+		values = {"status": RETURNED, "returned_at": row.returned_at or site_now(), "returned_success": 1}
+		frappe.db.set_value(DOCTYPE, request, values)
+	frappe.db.commit()
+	return is_open
+
+
 def settle(request: str, presence: Presence | None = None) -> None:
 	"""Read at the provider what a returned request led to, and close it. May be repeated.
 
@@ -255,6 +277,9 @@ def settle(request: str, presence: Presence | None = None) -> None:
 	"""
 	row = _request_row(request)
 	if not row or (row.status not in OPEN and row.status != COMPLETED):
+		return
+	if row.session_hash:
+		session_return.settle(row.name)
 		return
 	if row.consent:
 		consent_return.settle(row, presence)
@@ -286,6 +311,7 @@ def _request_row(request: str) -> frappe._dict | None:
 		"returned_success",
 		"step",
 		"consent",
+		"session_hash",
 	]
 	return frappe.db.get_value(DOCTYPE, request, fields, as_dict=True)
 
@@ -394,6 +420,7 @@ def tick() -> None:
 
 def _open_requests(filters: dict[str, Any]) -> list[frappe._dict]:
 	fields = ["name", "provider", "kind", "returned_at", "expires_at"]
+	filters = {**filters, "session_hash": ("is", "not set")}  # visits have a scheduler of their own
 	return frappe.get_all(DOCTYPE, filters=filters, fields=fields, order_by="creation asc", limit=MAX_A_TURN)
 
 

@@ -32,6 +32,7 @@ def _withdraw_abandoned() -> None:
 		LEFT JOIN `tabBank API Connect Request` request ON request.name = consent.request
 		WHERE consent.state IN ('Created', 'Waiting', 'Active') AND consent.item IS NULL
 			AND (consent.next_check_at IS NULL OR consent.next_check_at <= %(now)s)
+			AND request.session_hash IS NULL
 			AND (request.status IN ('Failed', 'Expired') OR (consent.state = 'Created' AND consent.creation < %(old)s))
 		LIMIT %(limit)s""",
 		{
@@ -66,7 +67,8 @@ def _finish_replacing() -> None:
 	names = frappe.db.sql(
 		"""SELECT consent.name FROM `tabBank API Consent` consent
 		JOIN `tabBank API Item` item ON item.name = consent.replaces AND item.status != 'Deleted'
-		WHERE consent.state = 'Active' AND consent.item IS NOT NULL LIMIT %s""",
+		WHERE consent.state = 'Active' AND consent.item IS NOT NULL
+			AND IFNULL(consent.approval, '') NOT IN ('Pending', 'Refused') LIMIT %s""",
 		MAX_A_TURN,
 	)
 	for (name,) in names:

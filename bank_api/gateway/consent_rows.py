@@ -10,9 +10,19 @@ from typing import Any
 import frappe
 from frappe.utils.password import get_decrypted_password, set_encrypted_password
 
-from bank_api.connectors.model import ConsentData, ConsentStanding, ItemStatus, Secret, UserAction
-from bank_api.gateway import audit, relay
-from bank_api.gateway.clock import site_now
+from bank_api.connectors.model import (
+	Approval,
+	ConsentData,
+	ConsentStanding,
+	EndedBy,
+	EndReason,
+	ItemStatus,
+	Secret,
+	TokenHolder,
+	UserAction,
+)
+from bank_api.gateway import audit, providers, relay
+from bank_api.gateway.clock import site_now, to_site
 from bank_api.gateway.plain import shown
 
 DOCTYPE = "Bank API Consent"
@@ -25,9 +35,17 @@ LIVE = (ACTIVE, SUSPENDED, NEEDS)  # authorised once, and not over
 BANK_OFFERED, DETAILED = "Bank Offered", "Detailed"
 
 CHECK_EVERY = timedelta(hours=24)
+WAITING_EVERY = timedelta(
+	minutes=5
+)  # a consent that its end user is about to give, or that others have to approve
+WITHDRAWN_WITHIN = timedelta(minutes=10)  # a withdrawal that began longer ago was cut off
 SECRETS = ("access_token", "refresh_token", "code_verifier", "authorisation_code")
 TOLD = -1  # the item's `expiry_notice` once the client knows of the end
-REPAIR_METHOD = "bank_api.migdal.get_migdal_consent_link"
+REPAIR_METHODS = {
+	TokenHolder.END_USER: "bank_api.bridge.get_sca_authentication_link",
+	TokenHolder.CONSENT: "bank_api.migdal.get_migdal_consent_link",
+	TokenHolder.APPLICATION: "bank_api.quanto.get_quanto_session_link",
+}
 
 COLUMNS = [
 	"name",
@@ -46,6 +64,21 @@ COLUMNS = [
 	"frequency_per_day",
 	"requested_valid_until",
 	"valid_until",
+	"expires_at",
+	"permissions",
+	"purpose",
+	"bank_id",
+	"bank_name",
+	"approval",
+	"announced",
+	"withdrawing_since",
+	"ended_by",
+	"end_reason",
+	"creation",
+	"authorised_at",
+	"granted_at",
+	"last_access_at",
+	"ended_at",
 	"provider_status",
 	"state",
 	"token_issued_at",
@@ -110,22 +143,49 @@ def references(row: frappe._dict) -> tuple[str, ...]:
 	return tuple((row.account_references or "").split("\n")) if row.account_references else ()
 
 
+def permissions(row: frappe._dict) -> tuple[str, ...]:
+	"""What may be read under a consent, in the provider's words; empty where it names none."""
+	return tuple((row.permissions or "").split("\n")) if row.permissions else ()
+
+
 def note_terms(row: frappe._dict, data: ConsentData) -> None:
 	"""Keep what the end user has really granted: a shorter time perhaps, or fewer loans."""
 	values: dict[str, Any] = {
 		"provider_status": shown(data.status)[:140],
 		"payload": data.payload,
-		"next_check_at": next_check(data.valid_until or last_day(row)),
+		"next_check_at": _check_again(row, data),
+		"expires_at": to_site(data.expires_at) if data.expires_at else None,
 	}
-	if data.valid_until is not None:
-		values["valid_until"] = data.valid_until
+	day = data.valid_until or (values["expires_at"].date() if values["expires_at"] else None)
+	if day is not None or row.expires_at:  # what had an end may have lost it
+		values["valid_until"] = day
 	if data.frequency_per_day is not None:
 		values["frequency_per_day"] = data.frequency_per_day
 	if data.recurring is not None:
 		values["recurring"] = int(data.recurring)
+	if data.granted_at is not None:
+		values["granted_at"] = to_site(data.granted_at)
+	if data.permissions:
+		values["permissions"] = shown("\n".join(data.permissions))
+	if data.bank_id:
+		values |= {"bank_id": shown(data.bank_id)[:140], "bank_name": shown(data.bank_name)[:140]}
 	if data.standing is ConsentStanding.VALID:
 		values["account_references"] = shown("\n".join(data.references))
 	set_values(row.name, **values)
+
+
+def _check_again(row: frappe._dict, data: ConsentData) -> datetime:
+	"""When to look at a consent again if nothing makes us look before."""
+	if data.standing is ConsentStanding.WAITING or data.approval is Approval.PENDING:
+		return site_now() + waiting_time(row.authorised_at or row.creation)
+	if data.expires_at is not None:
+		return min(site_now() + CHECK_EVERY, max(to_site(data.expires_at), site_now()) + timedelta(minutes=1))
+	return next_check(data.valid_until or last_day(row))
+
+
+def waiting_time(since: datetime) -> timedelta:
+	"""How long to leave alone what waits for people: the longer they take, the longer."""
+	return min(max((site_now() - since) / 20, WAITING_EVERY), CHECK_EVERY / 4)
 
 
 # --- how it stands
@@ -135,12 +195,19 @@ def note_standing(row: frappe._dict, data: ConsentData) -> None:
 	"""A consent that is suspended, or no longer; its end is written by `end`."""
 	if data.standing is ConsentStanding.SUSPENDED and row.state in (ACTIVE, NEEDS):
 		set_values(row.name, state=SUSPENDED)
-		_tell(row, "consent.suspended", provider_status=data.status)
+		tell(row, "consent.suspended", provider_status=data.status)
 		audit.record("Consent Suspended", client=row.client, doctype=DOCTYPE, name=row.name)
 	elif data.standing is ConsentStanding.VALID and row.state == SUSPENDED:
-		set_values(row.name, state=ACTIVE if secret(row.name, "refresh_token") else NEEDS)
-		_tell(row, "consent.resumed", provider_status=data.status)
+		set_values(row.name, state=ACTIVE if _opens(row) else NEEDS)
+		tell(row, "consent.resumed", provider_status=data.status)
 		audit.record("Consent Resumed", client=row.client, doctype=DOCTYPE, name=row.name)
+
+
+def _opens(row: frappe._dict) -> bool:
+	"""Whether a valid consent gives access: some need a token that only the end user can bring back."""
+	if providers.connector(row.provider).token_holder is TokenHolder.APPLICATION:
+		return True
+	return bool(secret(row.name, "refresh_token"))
 
 
 def needs_authorisation(row: frappe._dict, reason: str) -> None:
@@ -163,16 +230,24 @@ def needs_authorisation(row: frappe._dict, reason: str) -> None:
 		renew_after=None,
 		token_expires_at=None,
 	)
-	_tell(current, "consent.reauthorisation_needed", repair_method=REPAIR_METHOD)
+	tell(current, "consent.reauthorisation_needed", repair_method=repair_method(row))
 	audit.record("Consent Needs Authorisation", client=row.client, doctype=DOCTYPE, name=row.name)
 
 
-def end(name: str, reason: str | None = None) -> bool:
+def end(
+	name: str,
+	reason: str | None = None,
+	*,
+	by: EndedBy = EndedBy.UNKNOWN,
+	why: EndReason = EndReason.UNKNOWN,
+) -> bool:
 	"""A consent is over: nothing of its secrets stays. Its client is told by what ends with it.
 
 	Args:
 		name: name of the Bank API Consent.
 		reason: why, in words for people.
+		by: who ended it, as far as is known; somebody here who is withdrawing it comes first.
+		why: for what reason, likewise.
 
 	Returns:
 		whether this changed anything.
@@ -185,6 +260,9 @@ def end(name: str, reason: str | None = None) -> bool:
 		name,
 		state=ENDED,
 		ended_at=site_now(),
+		ended_by=row.ended_by or by.value,
+		end_reason=row.end_reason or why.value,
+		next_check_at=None,
 		last_error=reason,
 		renewing_since=None,
 		renew_after=None,
@@ -196,8 +274,11 @@ def end(name: str, reason: str | None = None) -> bool:
 		client=row.client,
 		doctype=DOCTYPE,
 		name=name,
-		details={"status": row.provider_status},
+		details={"status": row.provider_status, "reason": row.end_reason or why.value},
 	)
+	if row.item and row.withdrawing_since and row.ended_by == EndedBy.END_USER.value:
+		if row.end_reason == EndReason.REVOKED.value:
+			tell(row, "consent.revoked")
 	return True
 
 
@@ -208,10 +289,39 @@ def end_of_item(provider: str, item_id: str) -> None:
 		end(row.name)
 
 
-def tell_end(row: frappe._dict, revoked: bool) -> None:
-	"""Tell the client that a consent was revoked, or has expired; called before its item is brought up to date."""
+def begin_withdrawal(name: str, by: EndedBy, why: EndReason) -> bool:
+	"""Note that a consent is going to be withdrawn at the provider, so that whoever reads its end first knows whose wish it was.
+
+	The caller commits before the provider is asked.
+
+	Returns:
+		whether there is anything to withdraw.
+	"""
+	row = get(name, lock=True)
+	if not row or row.state == ENDED:
+		return False
+	if not row.withdrawing_since:
+		set_values(name, withdrawing_since=site_now(), ended_by=by.value, end_reason=why.value)
+	return True
+
+
+def stop_withdrawal(name: str) -> None:
+	"""The provider has not withdrawn it: it stands as before."""
+	row = get(name, lock=True)
+	if row and row.state != ENDED:
+		set_values(name, withdrawing_since=None, ended_by="", end_reason="")
+
+
+def tell_end(row: frappe._dict, revoked: bool, refused: bool = False) -> None:
+	"""Tell the client that a consent was revoked, refused by others, or has expired.
+
+	Called before its item is brought up to date.
+	"""
+	if refused:
+		tell(row, "consent.refused")
+		return
 	if revoked:
-		_tell(row, "consent.revoked")
+		tell(row, "consent.revoked")
 		return
 	if not row.item:
 		return
@@ -219,10 +329,22 @@ def tell_end(row: frappe._dict, revoked: bool) -> None:
 	if frappe.db.get_value(ITEM, row.item, "expiry_notice") == TOLD:
 		return  # the daily notices were faster
 	frappe.db.set_value(ITEM, row.item, "expiry_notice", TOLD, update_modified=False)
-	_tell(row, "consent.expired", days=0, expires_at=None, repair_method=REPAIR_METHOD)
+	tell(row, "consent.expired", days=0, expires_at=None, repair_method=repair_method(row))
 
 
-def _tell(row: frappe._dict, event: str, **data: Any) -> None:
+def repair_method(row: frappe._dict | None) -> str:
+	"""The method of the public API that gives the link for a new consent.
+
+	Args:
+		row: the consent behind an item; None if there is none. Only those of visits are announced.
+	"""
+	if row is None:
+		return REPAIR_METHODS[TokenHolder.END_USER]
+	return REPAIR_METHODS[TokenHolder.APPLICATION if row.announced else TokenHolder.CONSENT]
+
+
+def tell(row: frappe._dict, event: str, **data: Any) -> None:
+	"""Tell the client what has become of a consent; of one without an item it does not know yet. The caller holds the row."""
 	from bank_api.gateway import items
 
 	if row.item:

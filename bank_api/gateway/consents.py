@@ -23,6 +23,8 @@ from bank_api.connectors.errors import (
 from bank_api.connectors.model import (
 	Authorisation,
 	ConsentRequest,
+	EndedBy,
+	EndReason,
 	LinkKind,
 	Presence,
 	Secret,
@@ -48,7 +50,7 @@ from bank_api.gateway.consent_rows import (
 	LIVE,
 	WAITING,
 )
-from bank_api.gateway.errors import BadArgument, UnknownObject
+from bank_api.gateway.errors import BadArgument, NotOffered, UnknownObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +337,7 @@ def status(row: frappe._dict) -> dict[str, Any]:
 	Raises:
 		ProviderError: the provider cannot say.
 	"""
-	if row.state in LIVE:
+	if row.state in LIVE or (row.state == WAITING and consent_check.of_a_visit(row)):
 		consent_check.check(row)
 	elif row.state == WAITING:
 		try:
@@ -377,12 +379,18 @@ def renew(name: str) -> dict[str, Any]:
 		ProviderError: the provider gives none.
 	"""
 	row = _known(name)
+	if consent_check.of_a_visit(row):
+		raise NotOffered(_("This consent has no token: it is read with the gateway's own key."))
 	consent_tokens.access_token(row.name, force=True)
 	return describe(_known(name))
 
 
-def delete(name: str) -> dict[str, Any]:
+def delete(name: str, by: EndedBy = EndedBy.CLIENT) -> dict[str, Any]:
 	"""Withdraw a consent at the provider, then delete the data held here.
+
+	Args:
+		name: name of the Bank API Consent.
+		by: whose wish it is; of an end user's, the client is told with `consent.revoked`.
 
 	Returns:
 		`consent`, `item_id` and `status`. The transaction is committed.
@@ -392,11 +400,14 @@ def delete(name: str) -> dict[str, Any]:
 	"""
 	row = _known(name)
 	if row.item:
-		answer = item_calls.delete(row.item)
+		answer = item_calls.delete(row.item, by)
 		return {"consent": row.provider_consent_id, **answer}
-	if row.provider_consent_id and row.state != ENDED:
-		consent_check.connector_of(row.provider).delete_consent(row.provider_consent_id)
-	consent_rows.end(row.name, _("Its client has withdrawn it."))
+	if row.provider_consent_id:
+		consent_check.withdraw(row, by, EndReason.REVOKED)
+	consent_rows.end(row.name, _("It has been withdrawn here."), by=by, why=EndReason.REVOKED)
+	late = frappe.db.get_value(DOCTYPE, row.name, "item")
+	if late:  # it was given while it was withdrawn
+		items.mark_deleted(late, at_once=True)
 	for request in _open_requests(row.name):
 		outcome.fail(request, _("The consent was withdrawn."))
 	frappe.db.commit()
@@ -418,15 +429,17 @@ def _open_requests(consent: str) -> list[str]:
 
 
 def withdraw_all(end_user: str) -> None:
-	"""Withdraw every consent of an end user at the provider (erasure). Commits nothing.
+	"""Withdraw every consent of an end user at the provider (erasure). Commits.
 
 	Raises:
 		ProviderError: the provider could not delete one.
 	"""
-	rows = frappe.get_all(
+	names = frappe.get_all(
 		DOCTYPE,
 		{"end_user": end_user, "state": ("!=", ENDED), "provider_consent_id": ("is", "set")},
-		["provider", "provider_consent_id"],
+		pluck="name",
 	)
-	for row in rows:
-		consent_check.connector_of(row.provider).delete_consent(row.provider_consent_id)
+	for name in names:
+		row = consent_rows.get(name)
+		if row:
+			consent_check.withdraw(row, EndedBy.CLIENT, EndReason.REVOKED)

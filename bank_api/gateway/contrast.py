@@ -10,6 +10,7 @@ from functools import lru_cache
 
 TEXT = Decimal("4.5")
 COMPONENT = Decimal(3)
+LINE = Decimal("1.35")  # what only divides and says nothing
 
 _COLOR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.ASCII)
 _STEPS = 20

@@ -142,9 +142,10 @@ def erase(end_user: str) -> None:
 	row = frappe.db.get_value(DOCTYPE, end_user, ["client", "provider", "provider_user_id"], as_dict=True)
 	if not row:
 		raise UnknownObject()
-	from bank_api.gateway import access, consents, items
+	from bank_api.gateway import access, consents, items, session_return
 
 	if row.provider_user_id and access.by_consent(row.provider):
+		session_return.withdraw_open(end_user)
 		consents.withdraw_all(end_user)
 	elif row.provider_user_id:
 		try:
@@ -176,15 +177,19 @@ def _erase_rows(end_user: str) -> None:
 	row = frappe.db.get_value(DOCTYPE, end_user, ["client", "user", "erased"], as_dict=True)
 	if not row or not row.erased:
 		return
+	from bank_api.gateway import access_links
+
 	items = frappe.get_all("Bank API Item", {"end_user": end_user}, pluck="name")
 	counts = purge.item_data(items)
 	if counts is None:
 		return  # a sync is still writing; the scheduler comes back
-	counts["Bank API Consent"] = purge.consents({"end_user": end_user})
-	counts["Bank API Connect Request"] = purge.rows("Bank API Connect Request", {"end_user": end_user})
+	counts["Bank API Resource"] = purge.rows("Bank API Resource", {"end_user": end_user})
+	for doctype in ("Bank API Consent", "Bank API Connect Request"):
+		counts[doctype] = purge.with_secrets(doctype, {"end_user": end_user})
 	for doctype in ("Bank API Webhook Event", "Bank API Webhook Delivery"):
 		counts[doctype] = sum(purge.rows(doctype, {"item": item}) for item in items)
 	counts["Bank API Item"] = purge.rows("Bank API Item", {"end_user": end_user})
+	access_links.forget(row.client, row.user)
 	frappe.db.delete("__Auth", {"doctype": DOCTYPE, "name": end_user})
 	frappe.db.delete(DOCTYPE, {"name": end_user})
 	# The proof can be matched with a name that somebody presents, and does not hold it.

@@ -18,10 +18,24 @@ from bank_api.connectors.errors import (
 	RateLimited,
 )
 from bank_api.connectors.model import InboundEvent, ItemStatus
-from bank_api.gateway import access, audit, end_users, items, providers, sync, tokens, wake
+from bank_api.gateway import (
+	access,
+	audit,
+	consent_check,
+	consent_rows,
+	end_users,
+	items,
+	providers,
+	session_return,
+	sessions,
+	sync,
+	tokens,
+	wake,
+)
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import GatewayError, UnknownObject
 from bank_api.gateway.locks import exclusive
+from bank_api.gateway.outcome import OPEN
 
 DOCTYPE = "Bank API Webhook Event"
 ITEM = "Bank API Item"
@@ -145,6 +159,8 @@ class _Drain:
 			return Verdict(PROCESSED, _("A test of the provider."))
 		if event.provider_item_id:
 			return self._item_event(row, event)
+		if event.session_id:
+			return _sharing(row.provider, event)
 		if event.provider_user_id and event.user_deleted:
 			return _user_deleted(row.provider, event.provider_user_id)
 		return Verdict(IGNORED, _("The event concerns no item."))
@@ -154,6 +170,8 @@ class _Drain:
 		known = frappe.db.get_value(
 			ITEM, {"provider": row.provider, "item_id": event.provider_item_id}, fields, as_dict=True
 		)
+		if known is None and access.by_visit(row.provider):
+			return _sharing(row.provider, event)
 		if known is None:
 			return _unknown_item(row.provider, event)
 		if known.status == ItemStatus.DELETED.value:
@@ -194,6 +212,24 @@ def _unknown_item(provider: str, event: InboundEvent) -> Verdict:
 	except UnknownObject:
 		return Verdict(IGNORED, _("The item belongs to another user."), end_user.client)
 	return Verdict(PROCESSED, None, end_user.client, item)
+
+
+def _sharing(provider: str, event: InboundEvent) -> Verdict:
+	"""News of a visit, or of a consent in it that is no item yet: read what is known of it at the provider."""
+	consent = consent_rows.of_item(provider, event.provider_item_id) if event.provider_item_id else None
+	if consent is not None and consent.state != consent_rows.ENDED:
+		consent_check.check(consent)
+	request = sessions.by_session(event.session_id, provider)
+	if request is not None and request.status in OPEN:
+		session_return.settle(request.name)
+	if consent is None and event.provider_item_id:
+		if request is not None:
+			session_return.take_in(request.name, event.provider_item_id)
+		consent = consent_rows.of_item(provider, event.provider_item_id)
+	if consent is None and request is None:
+		return Verdict(IGNORED, _("Neither the visit nor the consent is known."))
+	known = consent_rows.get(consent.name) if consent else None
+	return Verdict(PROCESSED, None, (known or request).client, known.item if known else None)
 
 
 def _user_deleted(provider: str, provider_user_id: str) -> Verdict:

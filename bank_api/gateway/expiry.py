@@ -16,7 +16,6 @@ from bank_api.gateway.clock import iso, site_now, to_utc
 ITEM = "Bank API Item"
 NOTICE_DAYS = (1, 7, 30)
 NONE, ENDED = 0, -1  # values of Bank API Item's `expiry_notice` besides the days
-REPAIR_METHOD = "bank_api.bridge.get_sca_authentication_link"
 
 _BATCH = 100
 _SHOWN = 20
@@ -105,14 +104,12 @@ def _event(row: frappe._dict, stage: int) -> dict[str, Any]:
 		**items.event_data(row.name),
 		"days": max(stage, 0),
 		"expires_at": iso(to_utc(row.authentication_expires_at)),
-		"repair_method": _repair_method(row.name),
+		"repair_method": consent_rows.repair_method(_consent(row.name)),
 	}
 
 
-def _repair_method(item: str) -> str:
-	"""The method of the public API that gives the link for a new consent."""
-	provider, item_id = frappe.db.get_value(ITEM, item, ["provider", "item_id"])
-	return consent_rows.REPAIR_METHOD if consent_rows.of_item(provider, item_id) else REPAIR_METHOD
+def _consent(item: str) -> frappe._dict | None:
+	return consent_rows.of_item(*frappe.db.get_value(ITEM, item, ["provider", "item_id"]))
 
 
 def _tell_managers(told: list[tuple[frappe._dict, int]]) -> None:

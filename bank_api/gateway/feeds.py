@@ -172,12 +172,13 @@ def of_user(
 	"""
 	filters = _filters(client, user, provider)
 	if connector and not provider:
-		filters["provider"] = ("in", _providers_of(connector))
+		filters["provider"] = ("in", providers_of(connector))
 	of = provider or (f"*{connector}" if connector else "")
 	return Scope(f"{client}\0user\0{user or ''}\0{of}", _feeds(filters))
 
 
-def _providers_of(connector: str) -> list[str]:
+def providers_of(connector: str) -> list[str]:
+	"""Names of all providers with a connector; never empty, for use in a filter."""
 	rows = frappe.db.sql("SELECT name FROM `tabBank API Provider` WHERE connector = %s", (connector,))
 	return [row[0] for row in rows] or [""]
 

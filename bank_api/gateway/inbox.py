@@ -1,7 +1,8 @@
 """Taking in a provider's webhook: verify the raw bytes, store them once, answer. Nothing is acted upon here.
 
-Bridge signs no timestamp and sends no event id (protocols/bridge.md 7.3), so a replay is recognised by the
-digest of its body, which is unique in the database, and an old body is refused by the instant it carries.
+A replay is recognised by the event's id, where the provider gives one (protocols/quanto_ofb.md 2.3), and by the digest of
+its body: both are unique in the database. Bridge signs no timestamp and sends no event id (protocols/bridge.md 7.3); an old
+body is refused by the instant it carries.
 """
 
 import time
@@ -168,18 +169,20 @@ def _timely(event: InboundEvent, tolerance: timedelta) -> bool:
 
 
 def _store(provider: str, event: InboundEvent, body: bytes, text: str, zone: ZoneInfo) -> None:
-	"""Insert the event; IGNORE, because an equal body that is stored already stays as it is."""
+	"""Insert the event; IGNORE, because an equal body, or one with the same id, that is stored already stays as it is."""
 	now = utc_now().astimezone(zone).replace(tzinfo=None)
 	kept_connection.execute(
 		"""INSERT IGNORE INTO `tabBank API Webhook Event` (name, creation, modified, owner, modified_by,
-			provider, event_type, digest, event_time, status, attempts, payload)
-		VALUES (%s, %s, %s, 'Guest', 'Guest', %s, %s, %s, %s, 'Received', 0, %s)""",
+			provider, event_type, event_id, is_test, digest, event_time, status, attempts, payload)
+		VALUES (%s, %s, %s, 'Guest', 'Guest', %s, %s, %s, %s, %s, %s, 'Received', 0, %s)""",
 		(
 			row_name(),
 			now,
 			now,
 			provider,
 			event.event_type[:140],
+			event.event_id[:256] or None,
+			int(event.is_test),
 			sha256(body).hexdigest(),
 			event.occurred_at.astimezone(zone).replace(tzinfo=None) if event.occurred_at else None,
 			text,

@@ -5,18 +5,19 @@ from typing import Any
 import frappe
 
 from bank_api.connectors.errors import Unsupported
-from bank_api.connectors.model import ItemStatus
-from bank_api.gateway import access, items, providers, sync
+from bank_api.connectors.model import EndedBy, ItemStatus
+from bank_api.gateway import access, items, providers, relay, sync
 from bank_api.gateway.errors import UnknownObject
 
-COLUMNS = ["item_id", "provider", "end_user", "user_action"]
+COLUMNS = ["item_id", "client", "provider", "end_user", "user_action"]
 
 
-def delete(item: str) -> dict[str, Any]:
+def delete(item: str, by: EndedBy = EndedBy.CLIENT) -> dict[str, Any]:
 	"""Withdraw the access to a bank at the provider, then delete the data held here.
 
 	Args:
 		item: name of the Bank API Item.
+		by: whose wish it is; of an end user's, the client is told with `consent.revoked`.
 
 	Returns:
 		`item_id` and `status`. The transaction is committed: the provider's side cannot be rolled back.
@@ -27,7 +28,9 @@ def delete(item: str) -> dict[str, Any]:
 	row = frappe.db.get_value(items.DOCTYPE, item, COLUMNS, as_dict=True)
 	if not row:
 		raise UnknownObject()
-	access.withdraw(access.key_of(row))
+	access.withdraw(access.key_of(row), by)
+	if by is EndedBy.END_USER and not access.by_consent(row.provider):  # of a consent, its own end tells
+		relay.emit(row.client, "consent.revoked", items.event_data(item), item=item)
 	items.mark_deleted(item, at_once=True)
 	frappe.db.commit()
 	return {"item_id": items.provider_id(row.item_id), "status": ItemStatus.DELETED.value}

@@ -79,7 +79,14 @@ def details(
 
 
 def upsert(
-	provider: str, end_user: str, state: ItemData, *, request: str | None = None, guess_request: bool = True
+	provider: str,
+	end_user: str,
+	state: ItemData,
+	*,
+	request: str | None = None,
+	guess_request: bool = True,
+	closes_request: bool = True,
+	bank_name: str = "",
 ) -> str:
 	"""Write an item as the provider describes it now; a new one is announced to its client and synced.
 
@@ -89,6 +96,8 @@ def upsert(
 		state: the item.
 		request: name of the Bank API Connect Request that led to it, if that is known for sure.
 		guess_request: otherwise close the end user's newest open request with a new item.
+		closes_request: whether the request is at its aim with this item; a visit may lead to several.
+		bank_name: the bank's name, where it is known already.
 
 	Returns:
 		name of the Bank API Item. The caller commits; what was written before is committed if the item is new.
@@ -98,11 +107,13 @@ def upsert(
 	"""
 	known = _by_provider_id(provider, state.provider_item_id)
 	if known is None:
-		bank_name = _bank_name(provider, state.bank_id)
+		bank = shown(bank_name) or _bank_name(provider, state.bank_id)
 		_wait_for_turn(end_user)
 		known = _by_provider_id(provider, state.provider_item_id)
 		if known is None:
-			return _insert(provider, end_user, state, bank_name, request, guess_request)
+			if request is None and guess_request:
+				request = outcome.open_request(end_user)
+			return _insert(provider, end_user, state, bank, request, closes_request)
 	if known.end_user != end_user:
 		frappe.logger("bank_api").error("An item was presented for another end user than its own")
 		raise UnknownObject()
@@ -131,13 +142,11 @@ def _insert(
 	state: ItemData,
 	bank_name: str | None,
 	request: str | None,
-	guess_request: bool,
+	closes_request: bool,
 ) -> str:
 	client, erased = frappe.db.get_value("Bank API End User", end_user, ["client", "erased"]) or (None, 1)
 	if erased:
 		raise UnknownObject()
-	if request is None and guess_request:
-		request = outcome.open_request(end_user)
 	doc = frappe.get_doc(
 		{
 			"doctype": DOCTYPE,
@@ -152,17 +161,17 @@ def _insert(
 			**_values(state),
 		}
 	).insert(ignore_permissions=True)
-	_announce(doc.name, request)
+	_announce(doc.name, request, closes_request)
 	return doc.name
 
 
-def _announce(item: str, request: str | None) -> None:
+def _announce(item: str, request: str | None, closes_request: bool) -> None:
 	"""Tell the client of a new item, and close the request that led to it."""
 	row = frappe.db.get_value(DOCTYPE, item, ["client", "end_user"], as_dict=True)
 	if request:
 		outcome.adopt_webhook_url(request, item)
 	relay.emit(row.client, "item.created", event_data(item), item=item)
-	if request:
+	if request and closes_request:
 		outcome.complete(request, item)
 	audit.record("Item Created", client=row.client, doctype=DOCTYPE, name=item)
 	sync.request(item, "created")
@@ -264,7 +273,11 @@ def mark_deleted(item: str, at_once: bool = False) -> None:
 	"""
 	fields = ["client", "status", "provider", "item_id"]
 	row = frappe.db.get_value(DOCTYPE, item, fields, as_dict=True, for_update=True)
-	if not row or row.status == ItemStatus.DELETED.value:
+	if not row:
+		return
+	if row.status == ItemStatus.DELETED.value:
+		if at_once:  # the provider's own message was faster
+			_purge_now(item)
 		return
 	consent_rows.end_of_item(row.provider, row.item_id)
 	frappe.db.set_value(
@@ -276,16 +289,26 @@ def mark_deleted(item: str, at_once: bool = False) -> None:
 			"feed": "Stopped",
 			"next_try_at": None,
 			"queued_until": None,
-			"purge_after": site_now() + timedelta(days=0 if at_once else purge.GRACE_DAYS),
+			"purge_after": site_now() + timedelta(days=purge.GRACE_DAYS),
 		},
 	)
 	outcome.fail_open(item)
 	relay.emit(row.client, "item.deleted", event_data(item), item=item)
 	audit.record("Item Deleted", client=row.client, doctype=DOCTYPE, name=item)
 	if at_once:
-		wake.job_after_commit("bank_api.gateway.purge.item", queue="long", timeout=3600, name=item)
+		_purge_now(item)
+
+
+def _purge_now(item: str) -> None:
+	frappe.db.set_value(DOCTYPE, item, "purge_after", site_now())
+	wake.job_after_commit("bank_api.gateway.purge.item", queue="long", timeout=3600, name=item)
 
 
 def iso_or_none(site_time: datetime | None) -> str | None:
 	"""A Datetime field as RFC 3339 text in UTC."""
 	return iso(to_utc(site_time)) if site_time else None
+
+
+def webhook_url(item: str) -> str:
+	"""The address that the events of an item go to, if it has one of its own."""
+	return frappe.db.get_value(DOCTYPE, item, "webhook_url") or ""

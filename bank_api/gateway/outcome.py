@@ -3,6 +3,7 @@
 Locks are taken in one order everywhere: item, then request, then (by `relay.emit`) client.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import frappe
@@ -46,12 +47,13 @@ def adopt_webhook_url(request: str, item: str) -> None:
 		frappe.db.set_value(ITEM, item, "webhook_url", url, update_modified=False)
 
 
-def complete(request: str, item: str) -> bool:
+def complete(request: str, item: str, items: Sequence[str] = ()) -> bool:
 	"""Note that a request led to an item, and tell the client.
 
 	Args:
 		request: name of the Bank API Connect Request.
 		item: name of the Bank API Item.
+		items: all items that it led to, where a visit may lead to several.
 
 	Returns:
 		whether this changed anything. The caller commits.
@@ -61,7 +63,10 @@ def complete(request: str, item: str) -> bool:
 		return False
 	_end(request, COMPLETED, item=item, message=None)
 	adopt_webhook_url(request, item)
-	relay.emit(row.client, "connect.completed", _data(request, COMPLETED, item), item=item)
+	data = _data(request, COMPLETED, item)
+	if items:
+		data["item_ids"] = [_data(request, COMPLETED, one)["item_id"] for one in items]
+	relay.emit(row.client, "connect.completed", data, item=item)
 	audit.record(
 		"Connect Completed", client=row.client, doctype=DOCTYPE, name=request, details={"kind": row.kind}
 	)

@@ -15,7 +15,7 @@ GRACE_DAYS = (
 
 ITEM = "Bank API Item"
 ACCOUNT = "Bank API Account"
-CONSENT = "Bank API Consent"
+RESOURCE = "Bank API Resource"
 TRANSACTION = "Bank API Transaction"
 
 
@@ -37,15 +37,15 @@ def rows(doctype: str, filters: dict[str, Any]) -> int:
 	return count
 
 
-def consents(filters: dict[str, Any]) -> int:
-	"""Delete consents with their secrets; otherwise as `rows`."""
-	for name in frappe.get_all(CONSENT, filters, pluck="name", order_by=None):
-		frappe.db.delete("__Auth", {"doctype": CONSENT, "name": name})
-	return rows(CONSENT, filters)
+def with_secrets(doctype: str, filters: dict[str, Any]) -> int:
+	"""Delete rows with the secrets that belong to them; otherwise as `rows`."""
+	for name in frappe.get_all(doctype, filters, pluck="name", order_by=None):
+		frappe.db.delete("__Auth", {"doctype": doctype, "name": name})
+	return rows(doctype, filters)
 
 
 def item_data(items: list[str]) -> dict[str, int] | None:
-	"""Delete the accounts and transactions of items that are marked as deleted.
+	"""Delete the accounts, transactions and other resources of items that are marked as deleted.
 
 	Accounts that have moved on to a newer connection of the same end user are not theirs any more, and stay.
 
@@ -55,7 +55,7 @@ def item_data(items: list[str]) -> dict[str, int] | None:
 	Returns:
 		how many rows of each DocType were deleted, or None if a sync of one of them does not end.
 	"""
-	counts = {TRANSACTION: 0, ACCOUNT: 0}
+	counts = {TRANSACTION: 0, ACCOUNT: 0, RESOURCE: 0}
 	for item in items:
 		with exclusive(item, LOCK_WAIT_SECONDS) as held:
 			if not held:
@@ -64,6 +64,7 @@ def item_data(items: list[str]) -> dict[str, int] | None:
 			for account in frappe.get_all(ACCOUNT, {"item": item}, pluck="name"):
 				counts[TRANSACTION] += rows(TRANSACTION, {"account": account})
 			counts[ACCOUNT] += rows(ACCOUNT, {"item": item})
+			counts[RESOURCE] += rows(RESOURCE, {"item": item})
 	return counts
 
 

@@ -7,7 +7,7 @@ that never was read is an error; a failure is never an empty list (DESIGN.md, Wh
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from itertools import chain
 from typing import Any, NamedTuple
@@ -129,11 +129,12 @@ def accounts(
 	provider: str | None = None,
 	connector: str | None = None,
 	kinds: tuple[str, ...] = (),
+	where: Callable[[str], bool] | None = None,
 ) -> Response:
 	"""Accounts, cards and loans of an item, an end user or a whole client; otherwise as `transactions`.
 
 	Accounts that are no longer shared, or that the bank has closed, stay listed: their transactions do too.
-	`kinds` are the account types to list; all if empty.
+	`kinds` are the account types to list; all if empty. `where` says of a resource's text whether it is listed.
 
 	Returns:
 		An answer `{"message": {"as_of", "feeds", "resources", "stable_ids", "statuses", "pagination"}}`.
@@ -152,6 +153,7 @@ def accounts(
 		if names
 		else ()
 	)
+	rows = [row for row in rows if where is None or where(row[2] or "{}")]
 	described = {
 		"stable_ids": [row[0] for row in rows],
 		"statuses": [row[1] for row in rows],

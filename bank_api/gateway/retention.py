@@ -17,6 +17,7 @@ LOGS = {
 	"Bank API Webhook Event": "event_retention_days",
 	"Bank API Webhook Delivery": "delivery_retention_days",
 	"Bank API Log": "log_retention_days",
+	"Bank API Access Link": "log_retention_days",
 }
 
 
@@ -29,6 +30,21 @@ def clean_up() -> None:
 	_drop_consents()
 	for provider in frappe.get_all("Bank API Provider", {"payload_retention_days": (">", 0)}, pluck="name"):
 		drop_payloads(provider)
+		drop_resources(provider)
+
+
+def drop_resources(provider: str) -> int:
+	"""Delete the copies of resources that were fetched longer ago than payloads are kept; they are fetched anew on demand.
+
+	Args:
+		provider: name of the Bank API Provider.
+
+	Returns:
+		Number of copies deleted. Every batch is committed.
+	"""
+	days = cint(frappe.db.get_value("Bank API Provider", provider, "payload_retention_days"))
+	before = site_now() - timedelta(days=days)
+	return purge.rows("Bank API Resource", {"provider": provider, "fetched_at": ("<", before)})
 
 
 def _drop_consents() -> None:
@@ -43,7 +59,7 @@ def _drop_consents() -> None:
 		(site_now() - timedelta(days=days), CONSENTS_A_NIGHT),
 	)
 	if names:
-		purge.consents({"name": ("in", [name for (name,) in names])})
+		purge.with_secrets("Bank API Consent", {"name": ("in", [name for (name,) in names])})
 
 
 def delete_older_than(doctype: str, days: int, filters: dict[str, Any]) -> int:

@@ -161,6 +161,8 @@ class ItemSync:
 				self.row.client, "accounts.updated", items.event_data(self.row.name), item=self.row.name
 			)
 		frappe.db.commit()
+		access.note_read(self.key)
+		frappe.db.commit()
 		return {name: data.name for name, data in stored.open_accounts.items()}
 
 	def _known_accounts(self) -> frozenset[str]:
@@ -248,10 +250,19 @@ class ItemSync:
 	def _wait(self, state: ItemData | None, failures: int) -> timedelta:
 		if failures:
 			return timedelta(minutes=BACKOFF_MINUTES[min(failures, len(BACKOFF_MINUTES)) - 1])
-		if state and state.status is ItemStatus.WAITING:
-			return timedelta(minutes=WAITING_MINUTES)
 		minutes = frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_interval_minutes")
-		return timedelta(minutes=cint(minutes))
+		interval = max(
+			timedelta(minutes=cint(minutes)), providers.connector(self.row.provider).shortest_interval
+		)
+		if state and state.status is ItemStatus.WAITING:
+			return min(self._patience(), interval)
+		return interval
+
+	def _patience(self) -> timedelta:
+		"""How long to leave alone what waits for the bank or for people: the longer they take, the longer."""
+		shortest = timedelta(minutes=WAITING_MINUTES)
+		since = frappe.db.get_value(ITEM, self.row.name, "connected_at")
+		return max((site_now() - since) / 20, shortest) if since else shortest
 
 	def _tell_client(self) -> None:
 		"""One event for all rows of the item that changed since the client was last told, kills included."""

@@ -98,15 +98,18 @@ def begin(
 	return Trip(request.name, context, return_url)
 
 
-def issued(client: ClientContext, trip: Trip, kind: LinkKind, link: str) -> dict[str, Any]:
-	"""Keep the provider's link and answer with it. The transaction is committed.
+def issued(
+	client: ClientContext, trip: Trip, kind: LinkKind, link: str, *, keep: bool = True
+) -> dict[str, Any]:
+	"""Answer with the provider's link, and keep it unless `keep` says that it opens the end user's own page.
+
+	The transaction is committed.
 
 	Returns:
 		`link`, `redirect_url`, `request` and `expires_at`.
 	"""
-	if (
-		trip.context not in link
-	):  # whoever reads the row must not be able to come back in the end user's place
+	# Whoever reads the row must not be able to come back in the end user's place.
+	if keep and trip.context not in link:
 		frappe.db.set_value(DOCTYPE, trip.request, "link", link)
 	audit.record(
 		"Link Issued", client=client.name, doctype=DOCTYPE, name=trip.request, details={"kind": kind.value}

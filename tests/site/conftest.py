@@ -221,3 +221,35 @@ def consents(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 	db.db.commit()
 	yield World(db, fake_consents.FakeBank(path), name)
 	providers._connectors.clear()
+
+
+@pytest.fixture
+def visits(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+	"""A provider of visits of its own (`fake_visits`), set up; `sandbox` of this world is its `FakeQuanto`."""
+	import fake_visits
+
+	from bank_api.connectors import registry
+	from bank_api.gateway import providers, setup
+
+	path = str(tmp_path / "quanto.sqlite")
+	monkeypatch.setenv(fake_visits.ENVIRONMENT, path)
+	monkeypatch.setitem(registry.CONNECTORS, "quanto", fake_visits.FakeConnector)
+	monkeypatch.setattr(setup, "require_ready", lambda provider: None)
+	providers._connectors.clear()
+	name = f"Quanto {uuid.uuid4().hex[:8]}"
+	db.get_doc(
+		{
+			"doctype": "Bank API Provider",
+			"provider_name": name,
+			"connector": "quanto",
+			"api_base_url": "https://fake.example",
+			"client_secret": "key",
+			"webhook_secret": "secret",
+			"default_purpose": "Accounting",
+		}
+	).insert()
+	db.db.sql("update `tabBank API Provider` set enabled = 0 where name != %s", name)
+	db.db.set_single_value("Bank API Settings", "public_url", PUBLIC_URL)
+	db.db.commit()
+	yield World(db, fake_visits.FakeQuanto(path), name)
+	providers._connectors.clear()

@@ -51,3 +51,7 @@ class BankAPILog(Document):
 	def clear_old_logs(days: int = 365) -> None:
 		"""Delete lines older than so many days; called by Frappe's Log Settings too."""
 		delete_older_than("Bank API Log", days, {})
+
+
+def on_doctype_update():
+	frappe.db.add_index("Bank API Log", ["reference_name"], "reference_name")

@@ -1,9 +1,11 @@
+import json
+
 import frappe
 from frappe import _
 from frappe.model.document import Document
 
 from bank_api.bank_api.rules import button
-from bank_api.gateway import logo, whitelabel
+from bank_api.gateway import consent_pages, logo, whitelabel
 from bank_api.gateway.errors import GatewayError
 
 
@@ -78,3 +80,24 @@ class BankAPIWhitelabel(Document):
 		"""Do without a logo."""
 		self.logo = None
 		self.save()
+
+
+@frappe.whitelist(methods=["POST"])
+@button
+def preview(values: str, language: str = "English") -> dict:
+	"""The page as it would look with a form's present values.
+
+	Args:
+		values: the form's fields as JSON; nothing of it is stored.
+		language: one of the languages of the texts.
+
+	Returns:
+		`html` of the page, `problems` with its colours.
+	"""
+	try:
+		entered = json.loads(values)
+	except ValueError:
+		entered = {}
+	code = whitelabel.LANGUAGES.get(language, "en")
+	theme = whitelabel.theme_of_values(entered if isinstance(entered, dict) else {}, code)
+	return {"html": consent_pages.sample(theme, code), "problems": whitelabel.problems(theme.colors)}
