@@ -105,7 +105,10 @@ def _person(
 		"companyCnpj": bank.cnpj,
 		"occupationCode": "CBO",
 		"occupationDescription": "251205",
-		"informedIncome": {**income, "amount": {"amount": f"{rng.randrange(2000, 30000)}.50", "currency": "BRL"}},
+		"informedIncome": {
+			**income,
+			"amount": {"amount": f"{rng.randrange(2000, 30000)}.50", "currency": "BRL"},
+		},
 		"informedPatrimony": {"amount": {"amount": "350000.00", "currency": "BRL"}, "year": int(updated[:4])},
 	}
 	return {
