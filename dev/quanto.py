@@ -77,7 +77,9 @@ class QuantoSetUp:
 		shown = self.run(step, action, **values)[step]
 		if shown["state"] != "done":
 			raise DevError(f"the step {step} is {shown['state']}: {shown['reason']}")
-		return ", ".join(f"{fact['label']} {fact['value']}" for fact in shown["facts"] if not fact["filename"])
+		return ", ".join(
+			f"{fact['label']} {fact['value']}" for fact in shown["facts"] if not fact["filename"]
+		)
 
 	def _organization(self) -> str:
 		return self._done(

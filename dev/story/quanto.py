@@ -125,12 +125,16 @@ class Story:
 		with self.telling.step("the client asks for a visit of a person") as step:
 			link = self._link(USER)
 			step.say(f"session {link['session']}", f"request {link['request']}, until {link['expires_at']}")
-		with self.telling.step("the end user confirms the purpose and shares at two banks in one visit") as step:
+		with self.telling.step(
+			"the end user confirms the purpose and shares at two banks in one visit"
+		) as step:
 			browser = self.control.browser(link["link"])
 			back = browser.walk(tuple(BANKS))
 			step.say(f"{' → '.join(browser.steps)}, sent back to {urlsplit(back or '').path}")
 		with self.telling.step("the browser returns through the gateway to the client") as step:
-			step.say(f"{self._back(back or '')}; the session is read at Quanto, the browser's word is only a hint")
+			step.say(
+				f"{self._back(back or '')}; the session is read at Quanto, the browser's word is only a hint"
+			)
 		with self.telling.step("signed webhooks tell the client: two sharings, two items") as step:
 			events = wait_for("two consents", lambda: self._two("consent.granted"))
 			visit = self.client.call("get_quanto_session", request=link["request"])
@@ -139,7 +143,10 @@ class Story:
 				raise DevError(f"the visit is {visit}")
 			step.say(
 				f"{len(events)} events consent.granted",
-				*(f"{consent['bank']}: {consent['consent']}, until {consent['expires_at']}" for consent in visit["consents"]),
+				*(
+					f"{consent['bank']}: {consent['consent']}, until {consent['expires_at']}"
+					for consent in visit["consents"]
+				),
 			)
 
 	def _two(self, kind: str) -> list[dict[str, Any]] | None:
@@ -162,7 +169,9 @@ class Story:
 	# --- the data
 
 	def _accounts(self) -> None:
-		with self.telling.step("the gateway reads both banks; the client reads accounts, cards and contracts") as step:
+		with self.telling.step(
+			"the gateway reads both banks; the client reads accounts, cards and contracts"
+		) as step:
 			lines, count = [], 0
 			for bank, consent in self.consents.items():
 				self._event("transactions.updated", consent)
@@ -170,9 +179,13 @@ class Story:
 				kinds = Counter(_kind(resource) for resource in answer["resources"])
 				granted = self.control.consent(consent)["states"]
 				if set(map(_id, answer["resources"])) != set(granted):
-					raise DevError(f"{bank} has granted {len(granted)} resources, the client has {dict(kinds)}")
+					raise DevError(
+						f"{bank} has granted {len(granted)} resources, the client has {dict(kinds)}"
+					)
 				count += len(granted)
-				lines.append(f"{bank}: " + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())))
+				lines.append(
+					f"{bank}: " + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+				)
 			step.say(f"{count} resources, those that the banks have granted", *lines)
 		with self.telling.step("the client reads the transactions of both") as step:
 			rows, total = 0, Decimal(0)
@@ -203,7 +216,9 @@ class Story:
 
 	def _bodies(self) -> None:
 		consent = self.consents[BANKS["ipe"]]
-		with self.telling.step("what is read on demand comes as Open Finance's own body, with its age") as step:
+		with self.telling.step(
+			"what is read on demand comes as Open Finance's own body, with its age"
+		) as step:
 			customer = self.client.call("get_personal_identification", item_id=consent, user=USER)
 			resources = self.client.call("get_resources", item_id=consent, user=USER)
 			again = self.client.call("get_personal_identification", item_id=consent, user=USER)
@@ -244,7 +259,9 @@ class Story:
 		return str(consent["consent"])
 
 	def _approval(self, consent: str) -> None:
-		with self.telling.step("hours later, the second signer approves at the bank; the client is told") as step:
+		with self.telling.step(
+			"hours later, the second signer approves at the bank; the client is told"
+		) as step:
 			if self.receiver.of_type("consent.granted")[len(BANKS) :]:
 				raise DevError("the client was told too early")
 			self.control.approve_second(consent, SECOND_APPROVER)
@@ -257,7 +274,9 @@ class Story:
 			self._event("transactions.updated", consent)
 			answer = self.client.call("get_bank_accounts", item_id=consent, user=FIRM)
 			(account,) = answer["resources"]
-			step.say(f"{account['brandName']} {account['branchCode']} {account['number']}-{account['checkDigit']}")
+			step.say(
+				f"{account['brandName']} {account['branchCode']} {account['number']}-{account['checkDigit']}"
+			)
 
 	# --- the end
 

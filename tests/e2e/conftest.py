@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("conformance", "bridge_bank", "migdal_bank", "quanto_bank", "installation", "jobs")
+pytest.register_assert_rewrite(
+	"conformance", "bridge_bank", "migdal_bank", "quanto_bank", "installation", "jobs"
+)
 
 from installation import Installation  # noqa: E402  after the rewriting is set up
 from jobs import Jobs  # noqa: E402
