@@ -84,7 +84,8 @@ def get_migdal_consent_link(
 	if item_id not in (None, ""):
 		item = items.find(client, item_id, arguments.text(user), provider)
 		name, end_user, replaces = item.provider, item.end_user, item.name
-		terms = consent_data.terms(name, asked, consent_data.of_item(item))
+		before = consent_data.find(client, None, None, item_id, arguments.text(user), provider, CONNECTOR)
+		terms = consent_data.terms(name, asked, before)
 	else:
 		name, replaces = providers.resolve(client, CONNECTOR, provider), None
 		terms = consent_data.terms(name, asked)
@@ -119,7 +120,7 @@ def post_consent_authorisation(
 	"""
 	arguments.refuse_in_address("psu_id")
 	client = arguments.caller(site)
-	row = consent_data.find(client, consent, request, None, arguments.text(user), provider)
+	row = consent_data.find(client, consent, request, None, arguments.text(user), provider, CONNECTOR)
 	addresses = arguments.addresses(client, base_url, redirect_url, None)
 	secret = Secret(arguments.text(psu_id) or "")
 	return consents.sign(
@@ -160,7 +161,7 @@ def get_migdal_consent_status(
 		`recurring`, `frequency_per_day`, `valid_until` and `token_expires_at`.
 	"""
 	client = arguments.caller(site)
-	row = consent_data.find(client, consent, request, item_id, arguments.text(user), provider)
+	row = consent_data.find(client, consent, request, item_id, arguments.text(user), provider, CONNECTOR)
 	return consents.status(row)
 
 
@@ -176,7 +177,7 @@ def get_migdal_consent_details(
 ) -> Response:
 	"""The provider's resource of a consent, field for field as last received."""
 	client = arguments.caller(site)
-	row = consent_data.find(client, consent, request, item_id, arguments.text(user), provider)
+	row = consent_data.find(client, consent, request, item_id, arguments.text(user), provider, CONNECTOR)
 	return verbatim(consent_data.payload(row))
 
 
@@ -196,7 +197,7 @@ def get_consent_authorisations(
 		`consent` and `authorisations`: `authorisation_id`, `status` (the provider's word) and `final` of each.
 	"""
 	client = arguments.caller(site)
-	row = consent_data.find(client, consent, request, item_id, arguments.text(user), provider)
+	row = consent_data.find(client, consent, request, item_id, arguments.text(user), provider, CONNECTOR)
 	return {"consent": row.provider_consent_id, "authorisations": consents.note_authorisations(row)}
 
 
@@ -215,7 +216,7 @@ def delete_migdal_consent(
 		`consent`, `item_id` and `status` (`Deleted`). From then on the item is unknown.
 	"""
 	client = arguments.caller(site)
-	row = consent_data.find(client, consent, None, item_id, arguments.text(user), provider)
+	row = consent_data.find(client, consent, None, item_id, arguments.text(user), provider, CONNECTOR)
 	return consents.delete(row.name)
 
 
@@ -234,7 +235,7 @@ def post_token_renewal(
 		as `get_migdal_consent_status`.
 	"""
 	client = arguments.caller(site)
-	row = consent_data.find(client, consent, None, item_id, arguments.text(user), provider)
+	row = consent_data.find(client, consent, None, item_id, arguments.text(user), provider, CONNECTOR)
 	return consents.renew(row.name)
 
 

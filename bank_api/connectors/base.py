@@ -1,7 +1,7 @@
 """What a provider's connector offers to the gateway."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bank_api.connectors.model import (
@@ -49,11 +49,14 @@ class Connector(Protocol):
 		reads_by_date: the feed has no instants of change: `since` counts by its day, rows carry no `updated_at`,
 			and each pass lists every row from that day on, so that a pending row that is no longer listed is
 			gone.
+		shortest_interval: how long to leave an item alone between two readings that nobody asked for, so that the
+			provider's limits last; an interval that is set shorter counts as this. Zero if it has none such.
 	"""
 
 	config: ProviderConfig
 	token_holder: TokenHolder
 	reads_by_date: bool
+	shortest_interval: timedelta
 
 	def create_user(self, external_user_id: str) -> str:
 		"""Create the end user at the provider, or find the one that exists; return the provider's id."""

@@ -119,7 +119,7 @@ def apply(row: frappe._dict, reading: Reading) -> ItemData:
 		return reading.state
 	_forget_cut_off_withdrawal(current)
 	consent_rows.note_standing(current, reading.data)
-	if reading.data.standing is ConsentStanding.VALID and row.item and _is_of_a_visit(row):
+	if reading.data.standing is ConsentStanding.VALID and row.item and of_a_visit(row):
 		consent_grant.note_valid(current, reading.data, row.item)
 	state = consent_rows.get(row.name)
 	if reading.state.status is ItemStatus.OK and state and state.state == consent_rows.NEEDS:
@@ -127,7 +127,8 @@ def apply(row: frappe._dict, reading: Reading) -> ItemData:
 	return reading.state
 
 
-def _is_of_a_visit(row: frappe._dict) -> bool:
+def of_a_visit(row: frappe._dict) -> bool:
+	"""Whether a consent was given in a visit, and is read with our own key."""
 	return connector_of(row.provider).token_holder is TokenHolder.APPLICATION
 
 
@@ -188,12 +189,13 @@ def check(row: frappe._dict, presence: Presence | None = None) -> None:
 
 
 def _write(row: frappe._dict, reading: Reading) -> None:
-	given = reading.data.standing is ConsentStanding.VALID and not row.item and _is_of_a_visit(row)
+	given = reading.data.standing is ConsentStanding.VALID and not row.item and of_a_visit(row)
 	if given:
 		row = frappe._dict(row, item=_new_item(row, reading))
 	state = apply(row, reading)
-	if given and consent_rows.get(row.name).state == consent_rows.ENDED:
-		items.mark_deleted(row.item, at_once=True)  # withdrawn here while it was given there
+	# The lock reads what is committed now: another process may have withdrawn it here while it was given there.
+	if given and consent_rows.get(row.name, lock=True).state == consent_rows.ENDED:
+		items.mark_deleted(row.item, at_once=True)
 	elif row.item:
 		items.apply_state(row.item, state)
 	frappe.db.commit()

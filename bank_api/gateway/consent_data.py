@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import frappe
 from frappe.utils import cint, sbool
 
-from bank_api.gateway import arguments, consent_rows, consents, items
+from bank_api.gateway import arguments, consent_rows, consents, feeds, items
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.errors import UnknownObject
 
@@ -32,8 +32,18 @@ def find(
 	item_id: str | int | None,
 	user: str | None = None,
 	provider: str | None = None,
+	connector: str | None = None,
 ) -> frappe._dict:
 	"""A consent of a client, by whichever identifier a call names; all that are named have to fit.
+
+	Args:
+		client: who asks.
+		consent: the provider's id of the consent.
+		request: of the link that led to it.
+		item_id: the provider's id of its item.
+		user: the client's name of the end user.
+		provider: name of the Bank API Provider.
+		connector: only consents at providers with this connector: each API module is for its own.
 
 	Raises:
 		BadArgument: none is named.
@@ -50,6 +60,8 @@ def find(
 		arguments.require("consent", None)
 	row = found[0]
 	if any(other.name != row.name for other in found) or (provider and row.provider != provider):
+		raise UnknownObject()
+	if connector and row.provider not in feeds.providers_of(connector):
 		raise UnknownObject()
 	if user and frappe.db.get_value("Bank API End User", row.end_user, "user") != user:
 		raise UnknownObject()

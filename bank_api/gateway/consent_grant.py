@@ -45,7 +45,11 @@ def note_valid(row: frappe._dict, data: ConsentData, item: str) -> None:
 		return
 	several = {"multiple_approval": True} if approval is Approval.APPROVED else {}
 	consent_rows.tell(
-		frappe._dict(row, item=item), event, request=row.request, bank=row.bank_name or data.bank_name, **several
+		frappe._dict(row, item=item),
+		event,
+		request=row.request,
+		bank=row.bank_name or data.bank_name,
+		**several,
 	)
 	audit.record(
 		action, client=row.client, doctype=DOCTYPE, name=row.name, details={"bank_id": data.bank_id or None}

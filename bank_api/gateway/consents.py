@@ -50,7 +50,7 @@ from bank_api.gateway.consent_rows import (
 	LIVE,
 	WAITING,
 )
-from bank_api.gateway.errors import BadArgument, UnknownObject
+from bank_api.gateway.errors import BadArgument, NotOffered, UnknownObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +337,7 @@ def status(row: frappe._dict) -> dict[str, Any]:
 	Raises:
 		ProviderError: the provider cannot say.
 	"""
-	if row.state in LIVE:
+	if row.state in LIVE or (row.state == WAITING and consent_check.of_a_visit(row)):
 		consent_check.check(row)
 	elif row.state == WAITING:
 		try:
@@ -379,6 +379,8 @@ def renew(name: str) -> dict[str, Any]:
 		ProviderError: the provider gives none.
 	"""
 	row = _known(name)
+	if consent_check.of_a_visit(row):
+		raise NotOffered(_("This consent has no token: it is read with the gateway's own key."))
 	consent_tokens.access_token(row.name, force=True)
 	return describe(_known(name))
 

@@ -6,10 +6,10 @@ import frappe
 
 from bank_api.connectors.errors import Unsupported
 from bank_api.connectors.model import EndedBy, ItemStatus
-from bank_api.gateway import access, items, providers, sync
+from bank_api.gateway import access, items, providers, relay, sync
 from bank_api.gateway.errors import UnknownObject
 
-COLUMNS = ["item_id", "provider", "end_user", "user_action"]
+COLUMNS = ["item_id", "client", "provider", "end_user", "user_action"]
 
 
 def delete(item: str, by: EndedBy = EndedBy.CLIENT) -> dict[str, Any]:
@@ -29,6 +29,8 @@ def delete(item: str, by: EndedBy = EndedBy.CLIENT) -> dict[str, Any]:
 	if not row:
 		raise UnknownObject()
 	access.withdraw(access.key_of(row), by)
+	if by is EndedBy.END_USER and not access.by_consent(row.provider):  # of a consent, its own end tells
+		relay.emit(row.client, "consent.revoked", items.event_data(item), item=item)
 	items.mark_deleted(item, at_once=True)
 	frappe.db.commit()
 	return {"item_id": items.provider_id(row.item_id), "status": ItemStatus.DELETED.value}

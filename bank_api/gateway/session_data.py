@@ -13,6 +13,7 @@ from bank_api.gateway import (
 	feeds,
 	items,
 	outcome,
+	providers,
 	reading,
 	session_return,
 	sessions,
@@ -98,10 +99,7 @@ def find(
 	provider: str | None = None,
 ) -> frappe._dict:
 	"""A consent of a client at a provider with this connector; otherwise as `consent_data.find`."""
-	row = consent_data.find(client, consent, None, item_id, user, provider)
-	if row.provider not in feeds.providers_of(connector):
-		raise UnknownObject()
-	return row
+	return consent_data.find(client, consent, None, item_id, user, provider, connector)
 
 
 def item_of(
@@ -207,9 +205,7 @@ def consents(
 	"""
 	filters: dict[str, Any] = {"client": client.name, "provider": ("in", feeds.providers_of(connector))}
 	if provider:
-		if provider not in feeds.providers_of(connector):
-			raise UnknownObject()
-		filters["provider"] = provider
+		filters["provider"] = providers.resolve(client, connector, provider)
 	if user:
 		names = end_users.find(client.name, user, provider)
 		if not names:

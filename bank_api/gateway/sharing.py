@@ -148,6 +148,11 @@ class Sharing:
 	deleted: bool = False
 	accounts: tuple[Account, ...] = ()
 
+	@property
+	def is_open(self) -> bool:
+		"""Whether there is anything that could be withdrawn."""
+		return self.state is not State.ENDED
+
 
 def overview(visit: Visit) -> list[Sharing]:
 	"""Everything that an end user shares or has shared, the newest first."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import frappe
 
 from bank_api.connectors.errors import InvalidRequest, ProviderError
-from bank_api.connectors.model import Presence
+from bank_api.connectors.model import EndedBy, Presence
 from bank_api.gateway import audit, consents, item_calls, refusals, ways
 from bank_api.gateway.access_links import Visit
 from bank_api.gateway.errors import (
@@ -21,6 +21,7 @@ from bank_api.gateway.page_words import say as _
 from bank_api.gateway.page_words import speaking
 from bank_api.gateway.sharing import CONSENT, ITEM, Sharing
 
+DONE = ""  # what was to be done is done, and its own line is written
 BEGUN = {"renew": "Sharing Renewal Begun", "change": "Sharing Change Begun"}
 
 
@@ -39,9 +40,9 @@ def withdraw(visit: Visit, found: Sharing, language: str) -> None:
 
 def _withdraw(found: Sharing) -> None:
 	if found.item and not found.deleted:
-		item_calls.delete(found.item)
+		item_calls.delete(found.item, EndedBy.END_USER)
 	else:
-		consents.delete(found.consent)
+		consents.delete(found.consent, EndedBy.END_USER)
 
 
 def go(
@@ -93,7 +94,8 @@ def _carry_out(
 		frappe.db.commit()
 		with speaking(language):
 			raise Impossible(_sentence(error, language)) from None
-	audit.record(action, client=visit.client.name, doctype=doctype, name=name)
+	if answer != DONE:
+		audit.record(action, client=visit.client.name, doctype=doctype, name=name)
 	frappe.db.commit()
 	return answer or ""
 

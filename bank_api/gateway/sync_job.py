@@ -251,7 +251,9 @@ class ItemSync:
 		if failures:
 			return timedelta(minutes=BACKOFF_MINUTES[min(failures, len(BACKOFF_MINUTES)) - 1])
 		minutes = frappe.get_cached_value("Bank API Provider", self.row.provider, "sync_interval_minutes")
-		interval = timedelta(minutes=cint(minutes))
+		interval = max(
+			timedelta(minutes=cint(minutes)), providers.connector(self.row.provider).shortest_interval
+		)
 		if state and state.status is ItemStatus.WAITING:
 			return min(self._patience(), interval)
 		return interval

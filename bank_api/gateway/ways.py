@@ -4,8 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bank_api.connectors.model import LinkKind, Presence, Secret, TokenHolder, UserAction
-from bank_api.gateway import access_links, connect, consent_rows, consents, items, providers, trip
+from bank_api.connectors.model import Identity, LinkKind, Presence, Secret, TokenHolder, UserAction
+from bank_api.gateway import (
+	access_links,
+	connect,
+	consent_extension,
+	consent_rows,
+	consents,
+	items,
+	providers,
+	sessions,
+	trip,
+)
 from bank_api.gateway.access_links import Visit
 from bank_api.gateway.sharing import Note, Sharing, State, ending
 
@@ -179,7 +189,73 @@ class _ByConsent:
 		return answer["link"]
 
 
+class _ByVisit:
+	"""A consent is extended, or asked for anew in a visit (`TokenHolder.APPLICATION`)."""
+
+	def labels(self, found: Sharing) -> tuple[str, ...]:
+		granted = set(found.permissions)
+		return tuple(
+			group.label for group in sessions.groups_of(found.provider) if granted >= set(group.permissions)
+		)
+
+	def renewal(self, found: Sharing) -> Form | None:
+		if not found.consent or not can_be_renewed(found):
+			return None
+		return Form(person=True, business=True, away=not self._can_be_extended(found))
+
+	def alteration(self, found: Sharing) -> Form | None:
+		if not found.consent or not can_be_renewed(found):
+			return None
+		granted = set(found.permissions)
+		choices = tuple(
+			Choice(group.key, group.label, group.category, granted >= set(group.permissions))
+			for group in sessions.groups_of(found.provider)
+		)
+		return Form(person=True, business=True, choices=choices)
+
+	def _can_be_extended(self, found: Sharing) -> bool:
+		row = consent_rows.get(found.consent)
+		return bool(row) and consent_extension.may_be_extended(row)
+
+	def renew(self, visit: Visit, found: Sharing, entered: Entered, presence: Presence | None) -> str:
+		if presence is None or not self._can_be_extended(found):
+			return self._start(visit, found, entered, ())
+		consent_extension.extend(
+			consent_rows.get(found.consent),
+			self._identity(entered),
+			sessions.default_end(found.provider),
+			presence,
+		)
+		return ""
+
+	def change(self, visit: Visit, found: Sharing, entered: Entered, presence: Presence | None) -> str:
+		known = [group.key for group in sessions.groups_of(found.provider)]
+		return self._start(visit, found, entered, tuple(key for key in known if key in entered.chosen))
+
+	def _start(self, visit: Visit, found: Sharing, entered: Entered, groups: tuple[str, ...]) -> str:
+		terms = sessions.terms(
+			found.provider,
+			groups=groups,
+			language=visit.client.language,
+			before=consent_rows.get(found.consent),
+		)
+		answer = sessions.start(
+			visit.client,
+			found.provider,
+			found.end_user,
+			terms,
+			back_here(visit, found.item),
+			identity=self._identity(entered),
+			replaces=found.item,
+		)
+		return answer["link"]
+
+	def _identity(self, entered: Entered) -> Identity:
+		return Identity(entered.person, entered.business or None)
+
+
 _WAYS: dict[TokenHolder, Way] = {
 	TokenHolder.END_USER: _ByLink(),
 	TokenHolder.CONSENT: _ByConsent(),
+	TokenHolder.APPLICATION: _ByVisit(),
 }

@@ -1,6 +1,5 @@
 """The control API that every provider shares: clock, faults, latency, calls, switches, webhooks (README.md)."""
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import Any
@@ -255,20 +254,7 @@ class CoreControl:
 
 	def drain(self, values: dict[str, Any]) -> dict[str, Any]:
 		"""Wait until no delivery is due (retries that lie ahead do not count)."""
-		end = time.monotonic() + float(values.get("timeout", 10))
-		while True:
-			with self.core.lock:
-				now = self.core.clock.now()
-				waiting = [
-					delivery
-					for delivery in self.sender.deliveries().values()
-					if delivery.status == "pending"
-					and (delivery.due <= now or not delivery.attempts)
-					and delivery.target in self.sender.targets()
-				]
-			if not waiting or time.monotonic() > end:
-				return {"drained": not waiting, "waiting": len(waiting)}
-			time.sleep(0.02)
+		return self.sender.drained(float(values.get("timeout", 10)))
 
 	def routes(self) -> list[ControlRoute]:
 		"""Return the calls."""

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -167,6 +168,22 @@ class WebhookSender:
 		"""Look again at what is due (the clock moved, a pause ended)."""
 		with self.lock:
 			self._wake.notify_all()
+
+	def drained(self, timeout: float) -> dict[str, Any]:
+		"""Wait until no delivery is due (retries that lie ahead do not count); the caller holds no lock."""
+		end = time.monotonic() + timeout
+		while True:
+			with self.lock:
+				now = self.clock.now()
+				waiting = sum(
+					delivery.status == "pending"
+					and (delivery.due <= now or not delivery.attempts)
+					and delivery.target in self.targets()
+					for delivery in self.deliveries().values()
+				)
+			if not waiting or time.monotonic() > end:
+				return {"drained": not waiting, "waiting": waiting}
+			time.sleep(0.02)
 
 	def stop(self) -> None:
 		"""End the senders; a delivery under way is left to its time-out."""

@@ -143,6 +143,7 @@ class FakeConnector:
 
 	token_holder = TokenHolder.CONSENT
 	reads_by_date = True
+	shortest_interval = timedelta(0)
 
 	def __init__(self, config: Any, ledger: Any):
 		self.config = config

@@ -1,6 +1,7 @@
 """A browser on the consent pages, inside this process: cookies, forms and redirects as a real one has them."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -45,7 +46,7 @@ class Browser:
 	def text(self) -> str:
 		"""The last page without its tags."""
 		body = re.sub(r"<(style|title)>.*?</\1>", "", self.html, flags=re.DOTALL)
-		return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+		return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 	@property
 	def html(self) -> str:

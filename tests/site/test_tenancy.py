@@ -67,7 +67,7 @@ def call(stack, client, method, arguments, verb="POST"):
 	caller = Caller(stack.url, client.api.caller.headers)
 	path = f"/api/method/bank_api.bridge.{method}"
 	if verb == "GET":
-		return caller.call("GET", f"{path}?{urlencode(arguments)}")
+		return caller.call("GET", path, query=arguments)
 	return caller.call("POST", path, arguments)
 
 
@@ -269,7 +269,7 @@ def call_migdal(stack, client, method, arguments, verb="POST"):
 	caller = Caller(stack.url, client.api.caller.headers)
 	path = f"/api/method/bank_api.migdal.{method}"
 	if verb == "GET":
-		return caller.call("GET", f"{path}?{urlencode(arguments)}")
+		return caller.call("GET", path, query=arguments)
 	return caller.call("POST", path, arguments)
 
 
@@ -336,3 +336,196 @@ def test_afterwards_both_consents_stand(stack, two_clients, two_consents):
 	for client, own in zip(two_clients, two_consents, strict=True):
 		answer = call_migdal(stack, client, "get_migdal_item_id", {"request": own["request"]})
 		assert json.loads(answer.text)["message"]["status"] == "Completed"
+
+
+# --- bank_api.quanto: the same, with a visit of each client written straight into the database
+
+QUANTO_METHODS = {
+	"get_quanto_session_link": ("item_id",),
+	"get_quanto_session": ("request",),
+	"get_quanto_consents": (),
+	"get_quanto_consent": ("consent",),
+	"get_quanto_consent_details": ("consent",),
+	"extend_quanto_consent": ("consent",),
+	"get_quanto_consent_extensions": ("consent",),
+	"delete_quanto_consent": ("consent",),
+	"get_permission_groups": (),
+	"post_item_refresh": ("item_id",),
+	"get_bank_accounts": ("item_id",),
+	"get_credit_cards": ("item_id",),
+	"get_loans": ("item_id",),
+	"get_financings": ("item_id",),
+	"get_invoice_financings": ("item_id",),
+	"get_overdrafts": ("item_id",),
+	"get_single_account": ("account_id",),
+	"get_bank_transactions_by_account": ("account_id",),
+	"get_credit_card_transactions": ("account_id",),
+	"get_bank_transactions": ("item_id",),
+	"get_account_balances": ("account_id",),
+	"get_account_overdraft_limits": ("account_id",),
+	"get_credit_card_limits": ("account_id",),
+	"get_credit_card_bills": ("account_id",),
+	"get_credit_card_bill_transactions": ("account_id",),
+	"get_contract": ("account_id",),
+	"get_contract_warranties": ("account_id",),
+	"get_contract_instalments": ("account_id",),
+	"get_contract_payments": ("account_id",),
+	"get_personal_identification": ("item_id",),
+	"get_personal_qualification": ("item_id",),
+	"get_personal_financial_relations": ("item_id",),
+	"get_business_identification": ("item_id",),
+	"get_business_qualification": ("item_id",),
+	"get_business_financial_relations": ("item_id",),
+	"get_resources": ("item_id",),
+}
+QUANTO_UNKNOWN = {
+	"consent": "urn:bank:0123456789ab",
+	"item_id": "urn:bank:0123456789ab",
+	"account_id": "no-such-account",
+	"stable_id": UNKNOWN["stable_id"],
+	"request": UNKNOWN["request"],
+	"session": "00000000-0000-4000-8000-000000000000",
+	"user": UNKNOWN["user"],
+	"site": UNKNOWN["site"],
+	"provider": "Quanto of Nobody",
+	"cursor": UNKNOWN["cursor"],
+}
+QUANTO_FIXED = {
+	"document": "11144477735",
+	"purpose": "Accounting",
+	"psu_ip_address": "203.0.113.7",
+	"psu_user_agent": "Firefox",
+	"bill_id": "bill-1",
+}
+QUANTO_SEED = Path(__file__).with_name("seed_visits.py")
+
+
+@pytest.fixture(scope="module")
+def two_visits(stack, two_clients, tmp_path_factory):
+	"""For each of the two clients: the identifiers of a visit with a consent and an account, a provider of its own."""
+	sites = [client.site for client in two_clients]
+	log = tmp_path_factory.mktemp("seed") / "seeded.json"
+	stack.bench.run(str(QUANTO_SEED), stack.site, str(log), *sites)
+	return json.loads(log.read_text())
+
+
+def quanto_parameters(method):
+	from bank_api import quanto
+
+	return set(signature(getattr(quanto, method)).parameters)
+
+
+def quanto_cases():
+	for method in QUANTO_METHODS:
+		for identifier in QUANTO_UNKNOWN:
+			if identifier in quanto_parameters(method) and not (
+				identifier == "user" and method == "get_quanto_session_link"
+			):
+				yield method, identifier
+
+
+def call_quanto(stack, client, method, arguments, verb="POST"):
+	caller = Caller(stack.url, client.api.caller.headers)
+	fixed = {name: value for name, value in QUANTO_FIXED.items() if name in quanto_parameters(method)}
+	path = f"/api/method/bank_api.quanto.{method}"
+	if verb == "GET":
+		fixed.pop("document", None)
+		return caller.call("GET", path, query=fixed | arguments)
+	return caller.call("POST", path, fixed | arguments)
+
+
+def test_every_method_of_quanto_is_covered():
+	from bank_api import quanto
+
+	public = {
+		name
+		for name, value in vars(quanto).items()
+		if name.startswith(("get_", "post_", "delete_", "extend_"))
+	}
+	assert public == set(QUANTO_METHODS)
+
+
+@pytest.mark.parametrize("verb", ["POST", "GET"])
+@pytest.mark.parametrize("method, identifier", quanto_cases())
+def test_a_foreign_visit_is_unknown(stack, two_clients, two_visits, method, identifier, verb):
+	ours, theirs = two_visits
+	own = {name: ours[name] for name in QUANTO_METHODS[method]}
+	answers = [
+		call_quanto(stack, two_clients[0], method, own | {identifier: values[identifier]}, verb)
+		for values in (theirs, QUANTO_UNKNOWN)
+	]
+	assert seen(answers[0]) == seen(answers[1])
+	assert answers[0].status in (404, 417)
+	assert json.loads(answers[0].text)["exc_type"] in ("UnknownObject", "BadArgument")
+	assert str(theirs[identifier]) not in answers[0].text and theirs["mark"] not in answers[0].text
+
+
+@pytest.mark.parametrize(
+	"method", [name for name, needed in QUANTO_METHODS.items() if "account_id" in needed]
+)
+def test_a_foreign_accounts_stable_id_is_unknown(stack, two_clients, two_visits, method):
+	answers = [
+		call_quanto(stack, two_clients[0], method, {"account_id": values["stable_id"]})
+		for values in (two_visits[1], QUANTO_UNKNOWN)
+	]
+	assert seen(answers[0]) == seen(answers[1])
+	assert answers[0].status == 404
+
+
+@pytest.mark.parametrize("module", ["bridge", "migdal"])
+def test_a_consent_of_a_visit_is_unknown_to_the_other_modules(stack, two_clients, two_visits, module):
+	methods = {
+		"bridge": {"get_bank_accounts": {}, "get_bank_transactions": {}},
+		"migdal": {
+			"get_migdal_consent_status": {"consent": two_visits[0]["consent"]},
+			"post_token_renewal": {"consent": two_visits[0]["consent"]},
+			"delete_migdal_consent": {"item_id": two_visits[0]["item_id"]},
+		},
+	}
+	caller = Caller(stack.url, two_clients[0].api.caller.headers)
+	for method, arguments in methods[module].items():
+		answer = caller.call("POST", f"/api/method/bank_api.{module}.{method}", arguments)
+		assert two_visits[0]["mark"] not in answer.text
+		assert answer.status == (404 if arguments else 200)
+
+
+def test_a_visits_owner_reads_it(stack, two_clients, two_visits):
+	"""The comparison above would hold if nobody could read anything."""
+	for client, own in zip(two_clients, two_visits, strict=True):
+		visit = call_quanto(stack, client, "get_quanto_session", {"session": own["session"]})
+		assert json.loads(visit.text)["message"]["consents"][0]["consent"] == own["consent"]
+		details = call_quanto(stack, client, "get_quanto_consent_details", {"consent": own["consent"]})
+		assert json.loads(details.text)["message"]["data"]["consentId"] == own["consent"]
+		balances = call_quanto(stack, client, "get_account_balances", {"account_id": own["account_id"]})
+		assert json.loads(balances.text)["message"]["body"]["data"]["holder"] == own["mark"]
+		for verb in ("POST", "GET"):
+			listed = call_quanto(stack, client, "get_quanto_consents", {"provider": own["provider"]}, verb)
+			assert listed.status == 200, (verb, listed.text)
+			found = json.loads(listed.text)["message"]["consents"]
+			assert [one["consent"] for one in found] == [own["consent"]]
+
+
+@pytest.mark.parametrize("door", NAMED_DOORS)
+def test_the_frameworks_own_doors_to_a_copy(stack, two_clients, two_visits, door):
+	caller = Caller(stack.url, two_clients[0].api.caller.headers)
+	for verb in ("GET", "POST"):
+		answers = [
+			caller.call(
+				verb,
+				door.format(doctype="Bank%20API%20Resource", name=name),
+				{} if verb == "POST" else None,
+			)
+			for name in (two_visits[1]["resource"], UNKNOWN["stable_id"])
+		]
+		assert seen(answers[0]) == seen(answers[1])
+		assert answers[0].status >= 400
+
+
+def test_a_foreign_visits_return_says_nothing_of_its_client(stack, two_clients, two_visits):
+	"""The way back is the end user's, without a key: what it shows is bound to the visit's own id."""
+	caller = Caller(stack.url)
+	unknown = caller.call("GET", f"/bank-api/return?sessionId={QUANTO_UNKNOWN['session']}")
+	assert unknown.status == 404
+	for name in ("request", "consent", "item_id", "mark"):
+		answer = caller.call("GET", f"/bank-api/return?{urlencode({'sessionId': two_visits[1][name]})}")
+		assert answer.status == 404 and two_visits[1]["site"] not in answer.text

@@ -1,6 +1,7 @@
 """Visits and the consents they give: there and back, several banks, approvals, ends, replacement, extension, races and kills."""
 
 import json
+import secrets
 import threading
 from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qsl, urlsplit
@@ -155,8 +156,8 @@ class TestThere:
 		visits.sandbox.grant(link["session"])
 		come_back({"sessionId": link["session"]})
 		tick()
-		secrets = [CPF, CNPJ, link["session"], visits.sandbox.session(link["session"])["external_id"]]
-		secrets.append(link["link"])
+		hidden = [CPF, CNPJ, link["session"], visits.sandbox.session(link["session"])["external_id"]]
+		hidden.append(link["link"])
 		tables = [
 			name
 			for (name,) in visits.frappe.db.sql("show tables")
@@ -165,7 +166,7 @@ class TestThere:
 		assert len(tables) > 10
 		for table in tables:
 			text = repr(visits.frappe.db.sql(f"select * from `{table}`"))
-			assert not [secret for secret in secrets if secret in text], table
+			assert not [secret for secret in hidden if secret in text], table
 
 	@pytest.mark.parametrize("name", ["document", "business_document"])
 	def test_a_number_in_an_address_is_refused(self, visits, client, name):
@@ -835,6 +836,119 @@ class TestExtending:
 			self.extend(consent_id)
 		assert row_of(visits, consent_id).state == "Ended"
 		assert count(visits, client, "consent.revoked") == [1]
+
+
+class TestWebhooks:
+	"""What the provider says is where to look, in whatever order and however often it says it."""
+
+	EVENT = "Bank API Webhook Event"
+
+	def send(self, world, kind, *, event_id=None, **content):
+		from bank_api.gateway import inbox
+
+		body = {"event": kind, "eventId": event_id or secrets.token_hex(8), **content}
+		body["occurredAt"] = datetime.now(timezone.utc).isoformat()
+		raw = json.dumps(body).encode()
+		return inbox.receive("quanto", world.provider, raw, {"X-Fake-Signature": "good"}).status
+
+	def drain(self, world):
+		from bank_api.gateway import events
+
+		events.drain()
+		world.frappe.db.commit()
+		return world.frappe.get_all(self.EVENT, {"provider": world.provider}, ["*"], order_by="name asc")
+
+	def test_an_event_comes_once_by_its_id(self, visits, client):
+		link = ask()
+		for session in (link["session"], link["session"], "another"):
+			assert self.send(visits, "sharing.completed", event_id="e-1", sessionId=session) == 200
+		(row,) = self.drain(visits)
+		assert (row.event_id, row.status, row.is_test) == ("e-1", "Processed", 0)
+		assert self.send(visits, "sharing.completed", event_id="e-2", sessionId=link["session"]) == 200
+		assert len(self.drain(visits)) == 2
+
+	def test_not_signed(self, visits, client):
+		from bank_api.gateway import inbox
+
+		body = json.dumps({"event": "sharing.completed", "eventId": "x"}).encode()
+		assert inbox.receive("quanto", visits.provider, body, {}).status == 401
+		assert not self.drain(visits)
+
+	def test_a_ping_is_marked_as_a_test(self, visits, client):
+		self.send(visits, "ping")
+		(row,) = self.drain(visits)
+		assert (row.is_test, row.status) == (1, "Processed")
+
+	def test_faster_than_the_browser(self, visits, client):
+		link = ask()
+		consent_id = visits.sandbox.grant(link["session"])
+		self.send(visits, "sharing.completed", sessionId=link["session"], consentId=consent_id)
+		(row,) = self.drain(visits)
+		assert (row.status, row.client) == ("Processed", client.name)
+		assert row.item == row_of(visits, consent_id).item
+		assert request_of(visits, link).status == "Pending"
+		come_back(visits.sandbox.finish(link["session"]))
+		assert visits.events(client) == ["item.created", "consent.granted", "connect.completed"]
+
+	def test_the_last_comes_first(self, visits, client):
+		link = ask()
+		consent_id = visits.sandbox.grant(link["session"], approval="Pending")
+		settle(link)
+		visits.sandbox.change(consent_id, approval="Single")
+		visits.sandbox.reject(consent_id)
+		for kind in ("sharing.revoked", "sharing.completed.multiple_approval", "sharing.completed"):
+			self.send(visits, kind, sessionId=link["session"], consentId=consent_id)
+		self.drain(visits)
+		assert row_of(visits, consent_id).state == "Ended"
+		assert count(visits, client, "consent.waiting", "consent.granted", "consent.revoked") == [1, 0, 1]
+
+	def test_a_consent_that_its_visit_does_not_list_yet(self, visits, client):
+		link = ask()
+		consent_id = visits.sandbox.grant(link["session"])
+		visits.sandbox.change_session(link["session"], consents=[])
+		self.send(visits, "sharing.completed", sessionId=link["session"], consentId=consent_id)
+		self.drain(visits)
+		assert row_of(visits, consent_id).state == "Active"
+		come_back(visits.sandbox.finish(link["session"]))
+		late = visits.sandbox.grant(link["session"], "bank-b")
+		self.send(visits, "sharing.completed", sessionId=link["session"], consentId=late)
+		self.drain(visits)
+		assert item_of(visits, late).status == "OK"
+		assert count(visits, client, "consent.granted", "connect.completed") == [2, 1]
+
+	def test_a_consent_of_another_visit_is_not_taken_in(self, visits, client):
+		ours, theirs = ask(), ask(user="joe")
+		consent_id = visits.sandbox.grant(theirs["session"])
+		self.send(visits, "sharing.completed", sessionId=ours["session"], consentId=consent_id)
+		(row,) = self.drain(visits)
+		assert row.status == "Processed"
+		assert not visits.frappe.get_all(CONSENT, {"provider_consent_id": consent_id})
+
+	@pytest.mark.parametrize("content", [{"sessionId": "x" * 32}, {"consentId": "urn:x:1"}])
+	def test_of_nobody(self, visits, client, content):
+		self.send(visits, "sharing.completed", **content)
+		(row,) = self.drain(visits)
+		assert row.status == "Ignored" and not visits.sandbox.calls("session")
+
+	def test_of_another_providers_visit(self, visits, client):
+		from bank_api.gateway import sessions
+
+		link = ask()
+		assert sessions.by_session(link["session"], "Quanto of Nobody") is None
+		assert sessions.by_session(link["session"], visits.provider).name == link["request"]
+
+	def test_while_the_provider_is_down(self, visits, client):
+		link = ask()
+		consent_id = visits.sandbox.grant(link["session"])
+		visits.sandbox.put("down", ["session"])
+		self.send(visits, "sharing.completed", sessionId=link["session"], consentId=consent_id)
+		(row,) = self.drain(visits)
+		assert row.status == "Received" and row.next_try_at
+		visits.sandbox.put("down", [])
+		visits.frappe.db.set_value(self.EVENT, row.name, "next_try_at", None)
+		visits.frappe.db.commit()
+		self.drain(visits)
+		assert row_of(visits, consent_id).state == "Active"
 
 
 def in_threads(world, calls):

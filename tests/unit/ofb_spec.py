@@ -9,6 +9,7 @@ import json
 import os
 import re
 import warnings
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,6 @@ FILES = {
 	"resources": "resources_3.1.0.yml",
 	"unarranged-accounts-overdraft": "unarranged-accounts-overdraft_2.5.0.yml",
 }
-# Python knows neither of the two ways in which the files write an inline flag or an escaped slash.
-_REGEX_REPAIRS = ((r"\/", "/"), ("(?i)", ""))
 
 
 def folder() -> Path | None:
@@ -69,7 +68,9 @@ def base(api: str) -> str:
 	return document(api)["servers"][0]["url"].rstrip("/")
 
 
-def check_answer(api: str, path: str, body: Any, status: int = 200, method: str = "get") -> None:
+def check_answer(
+	api: str, path: str, body: Any, status: int = 200, method: str = "get", media: str = "application/json"
+) -> None:
 	"""Fail unless the file allows an answer.
 
 	Args:
@@ -78,6 +79,7 @@ def check_answer(api: str, path: str, body: Any, status: int = 200, method: str 
 		body: its JSON value, or text.
 		status: HTTP status.
 		method: of the request.
+		media: Content-Type of the answer.
 	"""
 	from openapi_core.testing import MockRequest, MockResponse
 
@@ -85,7 +87,7 @@ def check_answer(api: str, path: str, body: Any, status: int = 200, method: str 
 	data = (body if isinstance(body, str) else json.dumps(body)).encode()
 	request = MockRequest(f"https://{host}", method, f"/{prefix}{path}", headers=dict(HEADERS))
 	headers = {"x-fapi-interaction-id": HEADERS["x-fapi-interaction-id"], "x-v": "1.0.0"}
-	answer = MockResponse(data, status, headers, "application/json")
+	answer = MockResponse(data, status, headers, media)
 	_explained(lambda: _openapi(api).validate_response(request, answer), f"{status} of {method} {path}")
 
 
@@ -142,6 +144,7 @@ def answer_schema(api: str, path: str) -> dict[str, Any]:
 	return _resolved(api, answer["content"]["application/json"]["schema"])
 
 
+@cache
 def bodies(api: str, path: str, **fixed: Any) -> st.SearchStrategy[Any]:
 	"""Bodies that the file allows for the 200 answer of GET on one of its paths.
 
@@ -179,7 +182,7 @@ def _strategy(api: str, schema: dict[str, Any], fixed: dict[str, Any]) -> st.Sea
 		return st.lists(_strategy(api, schema["items"], fixed), min_size=least, max_size=max(least, 3))
 	if kind == "object" or "properties" in schema:
 		members = {
-			name: fixed.get(name) or _strategy(api, one, fixed)
+			name: fixed[name] if name in fixed else _strategy(api, one, fixed)
 			for name, one in schema.get("properties", {}).items()
 		}
 		needed_names = set(schema.get("required", ()))
@@ -195,33 +198,46 @@ def _scalar(kind: str | None, schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 		return st.booleans()
 	if kind in ("integer", "number"):
 		return st.integers(int(schema.get("minimum", 0)), min(int(schema.get("maximum", 999)), 999))
-	if schema.get("format") == "date-time":
-		milliseconds = ".000" if schema.get("maxLength", 20) >= 24 else ""
-		return (
-			st.datetimes()
-			.filter(lambda d: 2000 <= d.year <= 2100)
-			.map(lambda d: d.strftime("%Y-%m-%dT%H:%M:%S") + milliseconds + "Z")
-		)
+	pattern = schema.get("pattern", "")
+	if schema.get("format") == "date-time" or "T(?:" in pattern:
+		milliseconds = "{3}Z" in pattern or schema.get("maxLength", 20) >= 24
+		return _INSTANTS.map(lambda moment: _instant(moment, milliseconds))
 	if schema.get("format") == "date":
-		return st.dates().filter(lambda d: 2000 <= d.year <= 2100).map(lambda d: d.isoformat())
+		return _DAYS.map(lambda day: day.isoformat())
 	if schema.get("format") in ("uri", "url"):
 		return st.just("https://api.banco.com.br/open-banking/x")
-	least, most = schema.get("minLength", 0), schema.get("maxLength", 60)
-	if pattern := schema.get("pattern"):
-		for wrong, right in _REGEX_REPAIRS:
-			pattern = pattern.replace(wrong, right)
-		if "T(?:" in pattern:
-			return (
-				st.datetimes()
-				.filter(lambda d: 2000 <= d.year <= 2100)
-				.map(lambda d: d.strftime("%Y-%m-%dT%H:%M:%S.") + f"{d.microsecond // 1000:03d}Z")
-			)
-		form = re.compile(pattern)
-		return (
-			st.from_regex(form, alphabet=st.characters(codec="ascii", min_codepoint=32))
-			.map(lambda text: text.rstrip("\n"))
-			.filter(lambda text: least <= len(text) <= most and form.search(text) is not None)
-		)
-	return st.text(
-		st.characters(codec="utf-8", min_codepoint=32), min_size=max(least, 1), max_size=min(most, 40)
-	)
+	most = schema.get("maxLength", 60)
+	if match := _NUMBER.search(pattern):
+		return _numbers(match, "-?" in pattern, most)
+	if pattern and not _ANYTHING.search(pattern):
+		form = re.compile(re.sub(r"\$(?=$|\||\))", r"\\Z", pattern))
+		return st.from_regex(form).filter(lambda text: len(text) <= most)
+	least = int(match[1]) if (match := re.search(r"\{(\d+),", pattern)) else schema.get("minLength", 1)
+	return st.text(_LETTERS, min_size=max(least, 1), max_size=max(least, min(most, 30)))
+
+
+_INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))
+_DAYS = st.dates(date(2000, 1, 1), date(2100, 1, 1))
+_LETTERS = st.sampled_from("abcXYZ019ãçéõÁ.-/")
+# An amount or a rate: digits before and after the point.
+_NUMBER = re.compile(r"\\d(?:\{(?:(\d+),)?(\d+)\})?\\\.\\d\{(?:(\d+),)?(\d+)\}")
+_ANYTHING = re.compile(r"\[\\w\\W|\.\*")
+
+
+def _instant(moment: datetime, milliseconds: bool) -> str:
+	fraction = f".{moment.microsecond // 1000:03d}" if milliseconds else ""
+	return moment.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
+
+
+def _numbers(match: re.Match[str], signed: bool, most: int) -> st.SearchStrategy[str]:
+	"""Numbers of a pattern such as `^-?\\d{1,15}\\.\\d{2,4}$`; what stands before the digits may narrow the first."""
+	whole, least, digits = int(match[2] or 1), int(match[3] or match[4]), int(match[4])
+	return st.builds(
+		lambda sign, number, fraction, places: f"{sign}{number}.{fraction:0{digits}d}"[
+			: len(f"{sign}{number}.") + places
+		],
+		st.sampled_from(["", "-"] if signed else [""]),
+		st.integers(0, 10**whole - 1),
+		st.integers(0, 10**digits - 1),
+		st.integers(least, digits),
+	).filter(lambda text: len(text) <= most)

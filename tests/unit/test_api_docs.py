@@ -48,11 +48,20 @@ def test_every_argument_is_described(method: str) -> None:
 
 @pytest.mark.parametrize("method", methods("migdal"))
 def test_every_method_of_migdal_is_in_its_table(method: str) -> None:
-	part = TEXT.partition("## Migdal and other")[2].partition("## Errors")[0]
+	part = TEXT.partition("## Migdal and other")[2].partition("\n## ")[0]
 	(row,) = [line for line in part.splitlines() if line.startswith(f"| `{method}` |")]
 	if "see below" in row.split("|")[2]:
 		row = part.partition(f"#### {method}\n")[2].partition("####")[0]
 	assert [argument for argument in methods("migdal")[method] if f"`{argument}`" not in row] == []
+
+
+@pytest.mark.parametrize("method", methods("quanto"))
+def test_every_method_of_quanto_is_in_its_table(method: str) -> None:
+	part = TEXT.partition("## Quanto (Open")[2].partition("\n## ")[0]
+	(row,) = [line for line in part.splitlines() if line.startswith(f"| `{method}` |")]
+	if "see below" in row.split("|")[2]:
+		row = part.partition(f"#### {method}\n")[2].partition("####")[0]
+	assert [argument for argument in methods("quanto")[method] if f"`{argument}`" not in row] == []
 
 
 def test_every_error_is_listed_with_its_status() -> None:

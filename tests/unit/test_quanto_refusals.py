@@ -98,6 +98,22 @@ def test_every_code_that_the_published_file_names_is_known():
 	assert len(named) >= 8 and named <= set(CODES)
 
 
+@pytest.mark.parametrize(
+	("code", "word"),
+	[
+		("CERTIFICADO_NO_NIVEL_ERRADO", "level"),
+		("CHAVE_NAO_CORRESPONDE", "key"),
+		("CERTIFICADO_FORA_DA_VALIDADE", "today"),
+		("AC_NAO_CONFIAVEL", "authority"),
+		("ORGANIZACAO_DIVERGENTE", "credentials"),
+		("PERFIL_INVALIDO", "profile"),
+	],
+)
+def test_certificates_that_are_refused(quanto, code, word):
+	assert word in str(answer_to(quanto, 422, code))
+	assert "level" in str(answer_to(quanto, 422, "WRONG", **{"name.codes_level": "OTHER,WRONG"}))
+
+
 def test_the_first_known_code_counts(quanto):
 	body = {"errors": [{"code": "NEW_ONE"}, {"code": "DATA_EXPIRACAO_INVALIDA"}, "x", {"code": 7}]}
 	quanto.on("POST /v1/sessions", (422, body))

@@ -13,6 +13,8 @@ APP = Path(__file__).resolve().parents[2] / "bank_api"
 LANGUAGES = ("fr", "cs", "pt-BR", "he")
 # The sentences of these connector errors are kept in what the caller reads (gateway/errors.py, from_provider).
 TRANSLATING_CALLS = ("_", "InvalidRequest", "Unsupported")
+# Groups of permissions are made by it: key, category, label, permissions. People are shown the second and third.
+GROUP_CALL = "_group"
 PLACEHOLDER = re.compile(r"\{[a-z_0-9]*\}")
 PRODUCT_NAMES = {"Bank API"}
 JS_CALL = re.compile(r"""\b__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`$]*`)""")
@@ -34,6 +36,8 @@ def python_sentences(path: Path) -> Iterator[str]:
 		first = node.args[0]
 		if name in TRANSLATING_CALLS and isinstance(first, ast.Constant) and isinstance(first.value, str):
 			yield first.value
+		if name == GROUP_CALL:
+			yield from (one.value for one in node.args[1:3] if isinstance(one, ast.Constant))
 
 
 def table_sentences(row: ast.Tuple) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import NoReturn
 
 from bank_api.connectors.berlin_group import consents, links, oauth, transactions
@@ -39,6 +40,7 @@ class BerlinGroupConnector:
 	token_holder = TokenHolder.CONSENT
 	# Lists are asked by day, rows carry no instant of change, and what a source has withdrawn is just no longer listed.
 	reads_by_date = True
+	shortest_interval = timedelta(0)
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config

@@ -65,6 +65,7 @@ class BridgeConnector:
 	token_holder = TokenHolder.END_USER
 	# The feed is asked by the instant of a row's last change, and tells of deleted rows itself.
 	reads_by_date = False
+	shortest_interval = timedelta(0)
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config

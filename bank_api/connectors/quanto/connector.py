@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from bank_api.connectors.errors import InvalidRequest, NotFound, Unsupported, sealed
@@ -53,6 +53,8 @@ class QuantoConnector:
 	token_holder = TokenHolder.APPLICATION
 	# Lists are asked by day, rows carry no instant of change, and what a bank has withdrawn is just no longer listed.
 	reads_by_date = True
+	# A month allows 240 reads of an account's current transactions (4.7); at six a day some are left for what is asked for.
+	shortest_interval = timedelta(hours=4)
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config

@@ -32,6 +32,8 @@ class Names:
 		api_resources: the list of resources, which has no rest.
 		codes_api_key: error codes, comma-separated, that speak of the API key and not of a consent.
 		codes_in_use: error codes of a set-up that is not complete.
+		codes_level: of a certificate that belongs to the other level, transport or signing; and its like: what is wrong with
+			one that is uploaded.
 	"""
 
 	auth_header: str = "Authorization"
@@ -148,6 +150,12 @@ class Names:
 	event_ping: str = "ping"
 
 	codes_api_key: str = "CHAVE_DE_API_INVALIDA,API_KEY_MISSING,API_KEY_INVALID,API_KEY_UNKNOWN,API_KEY_REVOKED,INVALID_API_KEY"
+	codes_level: str = "CERTIFICADO_NO_NIVEL_ERRADO"
+	codes_key: str = "CHAVE_NAO_CORRESPONDE,CHAVE_ILEGIVEL,CHAVE_FRACA"
+	codes_validity: str = "CERTIFICADO_FORA_DA_VALIDADE"
+	codes_issuer: str = "AC_NAO_CONFIAVEL"
+	codes_identity: str = "ORGANIZACAO_DIVERGENTE,SOFTWARE_STATEMENT_DIVERGENTE"
+	codes_profile: str = "PERFIL_INVALIDO,USO_DE_CHAVE_INVALIDO,ALGORITMO_INVALIDO,CERTIFICADO_ILEGIVEL"
 	codes_in_use: str = "SETUP_INCOMPLETE,CERTIFICATES_MISSING,CREDENTIALS_MISSING"
 
 

@@ -22,7 +22,8 @@ INVOICE_FINANCINGS = "invoice-financings"
 OVERDRAFTS = "unarranged-accounts-overdraft"
 CREDIT_APIS = (LOANS, FINANCINGS, INVOICE_FINANCINGS, OVERDRAFTS)
 
-_PAGES = frozenset({"page", "page-size", "pagination-key"})
+_NUMBERED = frozenset({"page", "page-size"})
+_PAGES = _NUMBERED | {"pagination-key"}
 _BOOKING = frozenset({"fromBookingDate", "toBookingDate", "creditDebitIndicator"}) | _PAGES
 _CARD_DATES = frozenset({"fromTransactionDate", "toTransactionDate", "transactionType", "payeeMCC"}) | _PAGES
 _NONE: frozenset[str] = frozenset()
@@ -92,7 +93,7 @@ def _cards() -> list[Endpoint]:
 	return [
 		Endpoint(f"{CARDS}/accounts", f"{may}_READ", "cards/list", _PAGES),
 		Endpoint(one, f"{may}_READ", "cards/detail"),
-		Endpoint(f"{one}/limits", f"{may}_LIMITS_READ", "cards/limits", _PAGES),
+		Endpoint(f"{one}/limits", f"{may}_LIMITS_READ", "cards/limits"),
 		Endpoint(f"{one}/bills", f"{may}_BILLS_READ", "cards/bills", _PAGES | {"fromDueDate", "toDueDate"}),
 		Endpoint(
 			f"{one}/bills/{{bill}}/transactions",
@@ -135,8 +136,8 @@ ENDPOINTS: dict[str, Endpoint] = {
 	endpoint.path: endpoint
 	for endpoint in (
 		# Resources and consents are exempt from the monthly limits (4.7).
-		Endpoint(RESOURCES, "RESOURCES_READ", "", _PAGES),
-		Endpoint(EXTENSIONS, "", "", _PAGES),
+		Endpoint(RESOURCES, "RESOURCES_READ", "", _NUMBERED),
+		Endpoint(EXTENSIONS, "", "", _NUMBERED),
 		*_customers(),
 		*_accounts(),
 		*_cards(),

@@ -33,11 +33,6 @@ _Kind = type[ProviderError]
 _AGAIN = "The end user has to share the data again."
 _KEY = "Quanto does not accept the API key: enter the one that the onboarding gave, or go through the onboarding again."
 _SETUP = "Quanto says that the set-up is not complete: finish its steps first."
-_EXPIRY = "The new end of the consent must lie after today and after its present end, and no more than 12 months ahead."
-_PARTLY = "Permissions are asked for in whole groups, each with RESOURCES_READ: add the missing ones."
-_TOGETHER = "A person's and a company's registration data cannot be asked for together."
-_ENDED = "The consent has ended already."
-
 CODES: dict[str, tuple[_Kind, str]] = {
 	# POST /consents, and with it a session (3.6)
 	"SEM_PERMISSOES_FUNCIONAIS_RESTANTES": (
@@ -52,14 +47,29 @@ CODES: dict[str, tuple[_Kind, str]] = {
 		InvalidRequest,
 		"With a company's CNPJ, the registration data to ask for is the company's.",
 	),
-	"PERMISSAO_PF_PJ_EM_CONJUNTO": (InvalidRequest, _TOGETHER),
-	"PERMISSOES_PF_PJ_EM_CONJUNTO": (InvalidRequest, _TOGETHER),
-	"COMBINACAO_PERMISSOES_INCORRETA": (InvalidRequest, _PARTLY),
-	"COMBINACOES_DE_PERMISSOES_INCORRETA": (InvalidRequest, _PARTLY),
-	"DATA_EXPIRACAO_INVALIDA": (InvalidRequest, _EXPIRY),
+	"PERMISSAO_PF_PJ_EM_CONJUNTO": (
+		InvalidRequest,
+		"A person's and a company's registration data cannot be asked for together.",
+	),
+	"PERMISSOES_PF_PJ_EM_CONJUNTO": (
+		InvalidRequest,
+		"A person's and a company's registration data cannot be asked for together.",
+	),
+	"COMBINACAO_PERMISSOES_INCORRETA": (
+		InvalidRequest,
+		"Permissions are asked for in whole groups, each with RESOURCES_READ: add the missing ones.",
+	),
+	"COMBINACOES_DE_PERMISSOES_INCORRETA": (
+		InvalidRequest,
+		"Permissions are asked for in whole groups, each with RESOURCES_READ: add the missing ones.",
+	),
+	"DATA_EXPIRACAO_INVALIDA": (
+		InvalidRequest,
+		"The new end of the consent must lie after today and after its present end, and no more than 12 months ahead.",
+	),
 	# DELETE
-	"CONSENTIMENTO_EM_STATUS_REJEITADO": (InvalidRequest, _ENDED),
-	"CONSENTIMENTO_JA_REJEITADO": (InvalidRequest, _ENDED),
+	"CONSENTIMENTO_EM_STATUS_REJEITADO": (InvalidRequest, "The consent has ended already."),
+	"CONSENTIMENTO_JA_REJEITADO": (InvalidRequest, "The consent has ended already."),
 	# extends
 	"DEPENDE_MULTIPLA_ALCADA": (
 		InvalidRequest,
@@ -87,6 +97,24 @@ CODES: dict[str, tuple[_Kind, str]] = {
 }
 """Codes that mean the same wherever they come."""
 
+# Quanto's own codes, by where they stand in `names.Names`: what is wrong with an uploaded certificate (1, rule 1.4; 5.6).
+_CERTIFICATES: dict[str, tuple[_Kind, str]] = {
+	"codes_level": (
+		InvalidRequest,
+		"The certificate is of the wrong level: transport belongs to the software statement, signing to the organisation.",
+	),
+	"codes_key": (InvalidRequest, "The private key does not fit the certificate, or is too weak."),
+	"codes_validity": (InvalidRequest, "The certificate is not valid today."),
+	"codes_issuer": (InvalidRequest, "The certificate was not issued by an authority of ICP-Brasil."),
+	"codes_identity": (
+		InvalidRequest,
+		"The certificate names another organisation or software statement than the credentials.",
+	),
+	"codes_profile": (
+		InvalidRequest,
+		"The certificate does not have the profile of Open Finance Brasil (BRCAC for transport, BRSEAL for signing).",
+	),
+}
 _TEMPORARY = (ProviderUnavailable, "The bank has blocked this account for the time being; try again later.")
 
 STATUSES: dict[int, tuple[_Kind, str]] = {
@@ -211,6 +239,7 @@ def refusal(
 		return ConfigurationError(_SETUP, **facts)
 	kind, message = (
 		_by_code(reason.codes)
+		or _of_certificate(upper, names)
 		or _DENIED.get((about, answer.status))
 		or STATUSES.get(answer.status)
 		or (None, "")
@@ -236,6 +265,10 @@ def _by_code(codes: tuple[str, ...]) -> tuple[_Kind, str] | None:
 		if upper in CODES:
 			return CODES[upper]
 	return None
+
+
+def _of_certificate(codes: set[str], names: Names) -> tuple[_Kind, str] | None:
+	return next((found for key, found in _CERTIFICATES.items() if codes & _words(getattr(names, key))), None)
 
 
 def _words(text: str) -> set[str]:

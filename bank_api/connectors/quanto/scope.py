@@ -3,7 +3,7 @@
 from bank_api.connectors import verbatim
 from bank_api.connectors.errors import MalformedResponse
 from bank_api.connectors.model import Token
-from bank_api.connectors.quanto import consents, ofb_paths, paging
+from bank_api.connectors.quanto import consents, ofb_paths
 from bank_api.connectors.quanto.client import QuantoClient
 from bank_api.connectors.quanto.memory import Memory
 from bank_api.connectors.quanto.ofb_accounts import Kind
@@ -33,7 +33,7 @@ class Scope:
 		return any(permission.startswith("CUSTOMERS_BUSINESS_") for permission in self._granted(token))
 
 	def data(self, token: Token, kind: Kind, name: str, tail: str, limit: str) -> str:
-		"""The `data` of one of an object's own pages, as received; of a list, every page of it.
+		"""The `data` of one of an object's own pages, as received; none of them is a list in pages.
 
 		Args:
 			token: of the consent.
@@ -50,12 +50,9 @@ class Scope:
 		path = ofb_paths.template(self.client.names, endpoint)
 		ids = {"consent": token.consent_id, kind.placeholder: name}
 		with self.client.reads.counted(f"{kind.limit}/{limit}", token.consent_id, name):
-			if endpoint.is_paged:
-				rows = paging.whole_list(self.client, path, About.DATA, ids)
-				return "[" + ",".join(text for _, text in rows) + "]"
 			members = verbatim.members(self.client.call("GET", path, About.DATA, ids=ids).text())
-		if not members.get("data", "").startswith("{"):
-			raise MalformedResponse("The provider's answer lacks its data.")
+			if members.get("data", "")[:1] not in ("{", "["):
+				raise MalformedResponse("The provider's answer lacks its data.")
 		return members["data"]
 
 	def payments(self, token: Token, kind: Kind, contract: str, *, always: bool) -> str | None:

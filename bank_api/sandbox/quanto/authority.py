@@ -116,10 +116,10 @@ class Authority:
 		"""Tell whether the profile's authority issued a certificate."""
 		issuer = self.issuers[profile].certificate
 		try:
-			issuer.public_key().verify(  # type: ignore[union-attr, call-arg]
+			issuer.public_key().verify(
 				certificate.signature,
 				certificate.tbs_certificate_bytes,
-				ec.ECDSA(certificate.signature_hash_algorithm),  # type: ignore[arg-type]
+				ec.ECDSA(certificate.signature_hash_algorithm),
 			)
 		except Exception:
 			# another algorithm, another key, a broken signature: whatever it is, this authority did not make it

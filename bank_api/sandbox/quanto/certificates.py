@@ -216,7 +216,7 @@ def _seal_names(certificate: x509.Certificate) -> set[ObjectIdentifier]:
 		names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 	except x509.ExtensionNotFound:
 		return set()
-	return {name.type_id for name in names.get_values_for_type(x509.OtherName)}  # type: ignore[attr-defined]
+	return {name.type_id for name in names.get_values_for_type(x509.OtherName)}
 
 
 def _demand(rules: tuple[tuple[bool, str], ...], profile: str) -> None:

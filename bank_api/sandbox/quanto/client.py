@@ -381,7 +381,7 @@ class QuantoSandbox:
 		return self._call("GET", "/quanto/requests", path=path, **filters)["requests"]
 
 	def webhook_settings(self, **values: Any) -> dict[str, Any]:
-		"""``retry_schedule``, ``timeout``, ``copies``, ``shuffle``, ``reverse``."""
+		"""``retry_schedule``, ``timeout``, ``copies``, ``shuffle``, ``reverse``, ``delay``."""
 		return self._call("POST", "/quanto/webhooks/settings", **values)
 
 	def pause_webhooks(self, paused: bool = True) -> None:
@@ -395,6 +395,10 @@ class QuantoSandbox:
 	def resend(self, delivery_id: int) -> dict[str, Any]:
 		"""Send an event again."""
 		return self._call("POST", f"/quanto/webhooks/deliveries/{delivery_id}/resend")
+
+	def drain_webhooks(self, timeout: float = 10.0) -> bool:
+		"""Let Quanto read the banks, and wait until no webhook is due."""
+		return self._call("POST", "/quanto/webhooks/drain", timeout=timeout)["drained"]
 
 	def send_event(self, event: str, content: dict[str, Any], **values: Any) -> list[int]:
 		"""Send any event, forged if asked (``signature``, ``shift``, ``delay``)."""

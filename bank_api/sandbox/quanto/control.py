@@ -43,7 +43,7 @@ _REASONS = (
 	"CONSENT_TECHNICAL_ISSUE",
 	"INTERNAL_SECURITY_REASON",
 )
-_SENDING = ("retry_schedule", "timeout", "copies", "shuffle", "reverse")
+_SENDING = ("retry_schedule", "timeout", "copies", "shuffle", "reverse", "delay")
 
 
 class QuantoControl:
@@ -55,6 +55,7 @@ class QuantoControl:
 	def info(self, values: Values) -> Values:
 		"""Describe the listeners and what a client needs to begin."""
 		return {
+			"now_ms": self.state.now,
 			"url": self.quanto.url,
 			"banks_url": self.quanto.banks.url,
 			"ca": self.quanto.setup.authority.issuers["root"].pem,
@@ -445,7 +446,7 @@ class QuantoControl:
 
 	# webhooks
 	def sending(self, values: Values) -> Values:
-		"""Change how webhooks are delivered: ``retry_schedule``, ``timeout``, ``copies``, ``shuffle``, ``reverse``."""
+		"""Change how webhooks are delivered: ``retry_schedule``, ``timeout``, ``copies``, ``shuffle``, ``reverse``, ``delay``."""
 		for name, value in values.items():
 			if name not in _SENDING:
 				raise ControlError(400, f"unknown setting {name}")
@@ -498,6 +499,14 @@ class QuantoControl:
 			}.get(values.get("signature"), values.get("signature"))
 		return {"deliveries": made}
 
+	def drain(self, values: Values) -> Values:
+		"""Let Quanto read the banks, and wait until no delivery is due (``timeout``)."""
+		with self.core.lock:
+			self.quanto.before()
+			self.quanto.poll()
+			self.core.store.flush()
+		return self.quanto.sender.drained(float(values.get("timeout", 10)))
+
 	def routes(self) -> list[ControlRoute]:
 		"""Return the calls."""
 		pairs: list[tuple[str, str, Callable[..., Values]]] = [
@@ -540,7 +549,8 @@ class QuantoControl:
 			("POST", "/webhooks/deliveries/<int:delivery_id>/resend", self.resend),
 			("POST", "/webhooks/send", self.send),
 		]
-		return [ControlRoute(method, f"/quanto{path}", handler) for method, path, handler in pairs]
+		routes = [ControlRoute(method, f"/quanto{path}", handler) for method, path, handler in pairs]
+		return [*routes, ControlRoute("POST", "/quanto/webhooks/drain", self.drain, locked=False)]
 
 
 def _tenant(tenant: Tenant) -> Values:

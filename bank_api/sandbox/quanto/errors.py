@@ -33,6 +33,7 @@ class OfbError(Exception):
 		detail: What is wrong.
 		title: In short; the status has one of its own.
 		headers: More headers of the answer.
+		field: Which field is wrong, in Quanto's own answers.
 	"""
 
 	def __init__(
@@ -42,12 +43,13 @@ class OfbError(Exception):
 		detail: str = "",
 		title: str = "",
 		headers: dict[str, str] | None = None,
+		field: str = "",
 	) -> None:
 		known = TITLES.get(status, ("ERRO", "Erro"))
 		self.status, self.code = status, code or known[0]
 		self.title = title or known[1]
 		self.detail = detail or self.title
-		self.headers = headers or {}
+		self.headers, self.field = headers or {}, field
 		super().__init__(f"{status} {self.code}: {self.detail}")
 
 
@@ -62,5 +64,12 @@ def body(error: OfbError, moment: str) -> str:
 		JSON text.
 	"""
 	row = {"code": error.code[:255], "title": error.title[:255], "detail": error.detail[:2048]}
-	found: dict[str, Any] = {"errors": [row], "meta": {"requestDateTime": moment}}
+	if error.field:
+		row["field"] = error.field
+	meta = {
+		"totalRecords": 1,
+		"totalPages": 1,
+		"requestDateTime": moment,
+	}  # some of the files want totals here too
+	found: dict[str, Any] = {"errors": [row], "meta": meta}
 	return json.dumps(found, ensure_ascii=False)

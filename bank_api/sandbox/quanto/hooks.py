@@ -37,6 +37,7 @@ class QuantoSender(WebhookSender):
 		super().__init__(core.clock, core.store, core.lock, lambda secrets, body: "", SIGNATURE, ())
 		self.state = state
 		self.retry_schedule = list(RETRIES)
+		self.delay = 0.0  # seconds before the first try
 
 	def headers(self, target: Target, delivery: Delivery) -> dict[str, str]:
 		"""Sign at sending time; the timestamp is the receiver's kind of time, the real one, unless a switch says no."""
@@ -91,4 +92,5 @@ class Events:
 		return [hook for hook in found if hook.enabled and tenant in (None, hook.tenant)]
 
 	def _enqueue(self, hook: Hook, event: str, body: dict[str, Any]) -> int:
-		return self.sender.enqueue(hook, event, json.dumps(body, ensure_ascii=False)).id
+		text = json.dumps(body, ensure_ascii=False)
+		return self.sender.enqueue(hook, event, text, delay_ms=int(self.sender.delay * 1000)).id

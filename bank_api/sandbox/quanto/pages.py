@@ -229,7 +229,7 @@ def _document(
 		title=words[f"{step}_title"],
 		step=step,
 		inner=inner,
-		style=html.style_of(theme.get("colors", {}), theme.get("fonts", "")),
+		style=html.style_of(theme.get("colors", {}), theme.get("fonts", {}).get("family", "")),
 		footer=words["footer"],
 		logo=theme.get("logoUrl", ""),
 		skip=words["skip"],

@@ -1,6 +1,6 @@
 """The permissions of Open Finance Brasil, their groups, and what a request may combine (sections 3.5 and 3.6)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bank_api.sandbox.quanto.errors import OfbError
@@ -80,6 +80,26 @@ def of_groups(keys: Iterable[str]) -> list[str]:
 def offered(business: bool) -> list[Group]:
 	"""Return the groups that fit a person's or a company's consent."""
 	return [group for group in GROUPS if group.side in ("", "PJ" if business else "PF")]
+
+
+def granted(asked: Sequence[str], unsold: Sequence[str]) -> list[str]:
+	"""Take out the groups that a bank sells nothing for, those that may be taken out (section 3.5).
+
+	Args:
+		asked: Whole groups.
+		unsold: Keys of the groups.
+
+	Returns:
+		What is left, in the order asked for.
+
+	Raises:
+		OfbError: 422, nothing is left that works.
+	"""
+	left = [group for group in whole(asked) if not (group.stripped and group.key in unsold)]
+	kept = {permission for group in left for permission in group.permissions}
+	if not kept:
+		raise OfbError(422, "SEM_PERMISSOES_FUNCIONAIS_RESTANTES", "The institution offers none of this.")
+	return [permission for permission in asked if permission in kept]
 
 
 def check(permissions: list[str], business: bool) -> None:

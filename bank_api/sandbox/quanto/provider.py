@@ -1,5 +1,6 @@
 """Quanto, assembled: its listener, the banks' listener, the poll of the banks."""
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 from bank_api.sandbox.door import Endpoint
 from bank_api.sandbox.quanto import errors
 from bank_api.sandbox.quanto.aggregator import Aggregator
-from bank_api.sandbox.quanto.api import Api
+from bank_api.sandbox.quanto.api import Answer, Api
 from bank_api.sandbox.quanto.bank.call import echo
 from bank_api.sandbox.quanto.bank.model import KINDS as BANK_KINDS
 from bank_api.sandbox.quanto.bank.provider import Banks
@@ -25,6 +26,7 @@ from bank_api.sandbox.quanto.setup import Setup
 from bank_api.sandbox.quanto.switches import QuantoSwitches
 from bank_api.sandbox.state import Core
 
+_log = logging.getLogger("bank_api.sandbox")
 _TICK = 0.2  # real seconds between two looks at the clock
 
 
@@ -75,7 +77,7 @@ class Quanto:
 		"""Return method, path and function of Quanto's listener."""
 		setup, consents = self.setup, self.consents
 		one = "/v1/consents/<consent_id>"
-		operations = [
+		operations: list[tuple[str, str, Callable[..., Answer]]] = [
 			("POST", "/v1/certificates", setup.upload),
 			("GET", "/v1/certificates", setup.list_certificates),
 			("DELETE", "/v1/certificates/<certificate_id>", setup.delete_certificate),
@@ -91,7 +93,7 @@ class Quanto:
 			("POST", "/v1/webhooks/<hook_id>/test", setup.ping_webhook),
 			("POST", "/v1/sessions", self.sessions.start),
 			("GET", "/v1/sessions/<session_id>", self.sessions.read),
-			("GET", "/v1/consents", consents.list),
+			("GET", "/v1/consents", consents.index),
 			("GET", one, consents.read),
 			("DELETE", one, consents.delete),
 			("POST", f"{one}/extends", consents.extend),
@@ -137,8 +139,14 @@ class Quanto:
 			):
 				continue
 			with self.core.lock:
-				self.poll()
-				self.core.store.flush()
+				try:
+					self.poll()
+				except Exception:
+					_log.exception(
+						"the poll of the banks failed in the sandbox"
+					)  # and goes on at the next turn
+				finally:
+					self.core.store.flush()
 
 	def poll(self) -> None:
 		"""Read every sharing at its bank once; the caller holds the lock."""

@@ -33,7 +33,7 @@ class Sessions:
 		"""POST /v1/sessions."""
 		missing = self.setup.missing(ask.tenant)
 		if missing:
-			raise OfbError(409, "CONFIGURACAO_INCOMPLETA", f"Missing: {', '.join(missing)}.")
+			raise OfbError(409, "SETUP_INCOMPLETE", f"Missing: {', '.join(missing)}.")
 		values = ask.json()
 		cpf, cnpj = document_of(values, "loggedUser"), document_of(values, "businessEntity")
 		if not is_cpf(cpf) or (cnpj and not is_cnpj(cnpj)):
@@ -123,7 +123,7 @@ class Consents:
 			f"{banks}{self.aggregator.consents_path(sharing)}", f"{own}/v1/consents/{sharing.id}"
 		)
 
-	def list(self, ask: Ask) -> Answer:
+	def index(self, ask: Ask) -> Answer:
 		"""GET /v1/consents, newest first."""
 		page, size = (_number(ask, name, default) for name, default in (("page", 1), ("page-size", 25)))
 		found = [s for s in self.aggregator.sharings.values() if s.tenant == ask.tenant.id][::-1]
@@ -160,14 +160,12 @@ class Consents:
 	def extend(self, ask: Ask, consent_id: str) -> Answer:
 		"""POST /v1/consents/{consentId}/extends (section 3.8)."""
 		sharing = self._own(ask, consent_id)
-		names = ("x-fapi-customer-ip-address", "x-customer-user-agent")
-		sent = {name: ask.request.headers[name] for name in names if name in ask.request.headers}
 		answer = self.aggregator.ask(
 			"POST",
 			self.aggregator.consents_path(sharing, "/extends"),
 			self.aggregator.access(sharing),
 			body=ask.json(),
-			headers=sent,
+			headers=_presence(ask),
 		)
 		return Answer(201, self._beside(sharing, self.aggregator.checked(answer, 201)))
 
@@ -187,7 +185,11 @@ class Consents:
 		api, tail = place_of(path)
 		there = f"/{sharing.bank}{base_of(api)}/{tail}"
 		answer = self.aggregator.ask(
-			"GET", there, self.aggregator.access(sharing), query=ask.request.query_string.decode("latin-1")
+			"GET",
+			there,
+			self.aggregator.access(sharing),
+			query=ask.request.query_string.decode("latin-1"),
+			headers=_presence(ask),
 		)
 		status, headers = answer.status_code, {"x-v": answer.headers.get("x-v", "")}
 		if status >= 400:
@@ -195,6 +197,12 @@ class Consents:
 		banks, own = self._addresses()
 		text = answer.get_data(as_text=True).replace(banks + there, f"{own}/v1/consents/{sharing.id}/{path}")
 		return Answer(status, text=text or None, headers=headers)
+
+
+def _presence(ask: Ask) -> dict[str, str]:
+	"""Return the headers that tell a bank of the end user's browser (section 3.2)."""
+	names = ("x-fapi-customer-ip-address", "x-customer-user-agent", "x-fapi-auth-date")
+	return {name: ask.request.headers[name] for name in names if name in ask.request.headers}
 
 
 def place_of(path: str) -> tuple[str, str]:
@@ -243,7 +251,8 @@ def _number(ask: Ask, name: str, default: int) -> int:
 def _text(values: Values, name: str, most: int, pattern: re.Pattern[str] | None = None) -> str:
 	text = values.get(name, "")
 	if not isinstance(text, str) or len(text) > most or (text and pattern and not pattern.fullmatch(text)):
-		raise OfbError(422, "CAMPO_INVALIDO", f"{name} must be a text of at most {most} characters.")
+		detail = f"{name} must be a text of at most {most} characters."
+		raise OfbError(422, "CAMPO_INVALIDO", detail, field=name)
 	return text
 
 

@@ -81,11 +81,11 @@ class Setup:
 		"""
 		institution, contacts = form.get("institution"), form.get("contacts")
 		if not isinstance(institution, dict) or not _text(institution.get("name"), 1, 200):
-			raise OfbError(422, "CAMPO_INVALIDO", "institution.name is missing.")
+			raise _wrong("institution.name", "institution.name is missing.")
 		if not isinstance(institution.get("cnpj"), str) or not is_cnpj(institution["cnpj"]):
-			raise OfbError(422, "CAMPO_INVALIDO", "institution.cnpj is no CNPJ.")
+			raise _wrong("institution.cnpj", "institution.cnpj is no CNPJ.")
 		if not isinstance(contacts, list) or not contacts:
-			raise OfbError(422, "CAMPO_INVALIDO", "contacts: at least one is needed.")
+			raise _wrong("contacts", "contacts: at least one is needed.")
 		for number, contact in enumerate(contacts):
 			_check_contact(contact, f"contacts[{number}]")
 		tenant = Tenant(
@@ -114,13 +114,14 @@ class Setup:
 		if not all(isinstance(text, str) for text in texts) or not texts[0] or not texts[1]:
 			raise OfbError(400, detail="certificate and privateKey must be PEM texts.")
 		authority = self.authority if self.state.switches.issuer_check else None
-		leaf = certificates.check(authority, usage, *texts, moment(self.state.now))
+		chain, key, passphrase = texts
+		leaf = certificates.check(authority, usage, chain, key, passphrase, moment(self.state.now))
 		if ask.tenant.credentials:
 			certificates.matches(leaf, ask.tenant.credentials)
 		for old in self.certificates_of(ask.tenant):
 			if old.type == usage:  # a new one takes the place of the old
 				self.state.core.store.drop(old)
-		found = StoredCertificate(self.state.new_id(), ask.tenant.id, usage, texts[0], self.state.now)
+		found = StoredCertificate(self.state.new_id(), ask.tenant.id, usage, chain, self.state.now)
 		self.state.core.store.put(found)
 		return Answer(201, self._certificate(found))
 
@@ -162,12 +163,12 @@ class Setup:
 		values = ask.json()
 		for name in ("organizationId", "softwareStatementId"):
 			if not isinstance(values.get(name), str) or not _UUID.fullmatch(values[name]):
-				raise OfbError(422, "CAMPO_INVALIDO", f"{name} must be a UUID.")
+				raise _wrong(name, f"{name} must be a UUID.")
 		if not _text(values.get("clientId"), 1, 40):
-			raise OfbError(422, "CAMPO_INVALIDO", "clientId must be a text of at most 40 characters.")
+			raise _wrong("clientId", "clientId must be a text of at most 40 characters.")
 		addresses = values.get("redirectUris")
 		if not isinstance(addresses, list) or not addresses or not all(_web_address(a) for a in addresses):
-			raise OfbError(422, "CAMPO_INVALIDO", "redirectUris must be a list of web addresses.")
+			raise _wrong("redirectUris", "redirectUris must be a list of web addresses.")
 		names = ("organizationId", "softwareStatementId", "clientId", "redirectUris")
 		wanted = {name: values[name] for name in names}
 		for found in self.certificates_of(ask.tenant):
@@ -238,7 +239,7 @@ class Setup:
 		"""POST /v1/webhooks."""
 		values = _webhook_values(ask.json())
 		if not values.get("secret"):
-			raise OfbError(422, "CAMPO_INVALIDO", "secret is missing.")
+			raise _wrong("secret", "secret is missing.")
 		if len(self._hooks(ask.tenant)) >= 10:
 			raise OfbError(422, "LIMITE_DE_WEBHOOKS", "At most 10 webhooks.")
 		number = self.state.core.number("quanto_hook", 1)
@@ -270,6 +271,10 @@ class Setup:
 		return Answer(202, {"requestedAt": stamp(self.state.now)})
 
 
+def _wrong(field: str, detail: str) -> OfbError:
+	return OfbError(422, "CAMPO_INVALIDO", detail, field=field)
+
+
 def _text(value: object, least: int, most: int) -> bool:
 	return isinstance(value, str) and least <= len(value.strip()) and len(value) <= most
 
@@ -280,43 +285,45 @@ def _web_address(value: object) -> bool:
 
 def _check_contact(contact: object, name: str) -> None:
 	if not isinstance(contact, dict) or contact.get("type") not in CONTACTS:
-		raise OfbError(422, "CAMPO_INVALIDO", f"{name}.type must be one of {', '.join(CONTACTS)}.")
+		raise _wrong(f"{name}.type", f"{name}.type must be one of {', '.join(CONTACTS)}.")
 	if not _text(contact.get("name"), 1, 200):
-		raise OfbError(422, "CAMPO_INVALIDO", f"{name}.name is missing.")
+		raise _wrong(f"{name}.name", f"{name}.name is missing.")
 	if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", str(contact.get("email", ""))):
-		raise OfbError(422, "CAMPO_INVALIDO", f"{name}.email is no e-mail address.")
+		raise _wrong(f"{name}.email", f"{name}.email is no e-mail address.")
 	if "phone" in contact and not re.fullmatch(r"[+0-9 ()-]{0,25}", str(contact["phone"])):
-		raise OfbError(422, "CAMPO_INVALIDO", f"{name}.phone is no telephone number.")
+		raise _wrong(f"{name}.phone", f"{name}.phone is no telephone number.")
 
 
 def _check_theme(values: dict[str, Any]) -> None:
 	colors, texts = values.get("colors", {}), values.get("texts", {})
 	if not isinstance(colors, dict) or set(colors) - set(COLORS):
-		raise OfbError(422, "CAMPO_INVALIDO", f"colors knows {', '.join(COLORS)}.")
+		raise _wrong("colors", f"colors knows {', '.join(COLORS)}.")
 	if not all(isinstance(c, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", c) for c in colors.values()):
-		raise OfbError(422, "CAMPO_INVALIDO", "A color must be like #0b5d5e.")
+		raise _wrong("colors", "A color must be like #0b5d5e.")
 	logo = values.get("logoUrl", "")
 	if not isinstance(logo, str) or len(logo) > MAX_LOGO:
-		raise OfbError(422, "CAMPO_INVALIDO", f"logoUrl is at most {MAX_LOGO} characters long.")
+		raise _wrong("logoUrl", f"logoUrl is at most {MAX_LOGO} characters long.")
 	if logo and not re.match(r"https://|data:image/(png|jpeg|webp);base64,", logo):
-		raise OfbError(422, "CAMPO_INVALIDO", "logoUrl must be https, or a PNG, JPEG or WebP as data.")
+		raise _wrong("logoUrl", "logoUrl must be https, or a PNG, JPEG or WebP as data.")
 	if not isinstance(texts, dict) or not all(_text(text, 0, 2000) for text in texts.values()):
-		raise OfbError(422, "CAMPO_INVALIDO", "texts must be plain texts of at most 2000 characters.")
-	for name in ("fonts", "purpose"):
-		if not _text(values.get(name, ""), 0, 500):
-			raise OfbError(422, "CAMPO_INVALIDO", f"{name} must be a text.")
+		raise _wrong("texts", "texts must be plain texts of at most 2000 characters.")
+	fonts = values.get("fonts", {})
+	if not isinstance(fonts, dict) or set(fonts) - {"family"} or not _text(fonts.get("family", ""), 0, 200):
+		raise _wrong("fonts", "fonts knows family, a text.")
+	if not _text(values.get("purpose", ""), 0, 500):
+		raise _wrong("purpose", "purpose must be a text of at most 500 characters.")
 
 
 def _webhook_values(values: dict[str, Any]) -> dict[str, Any]:
 	if not _web_address(values.get("url")):
-		raise OfbError(422, "CAMPO_INVALIDO", "url must be a web address.")
+		raise _wrong("url", "url must be a web address.")
 	events = values.get("events")
 	if not isinstance(events, list) or not events or set(map(str, events)) - set(EVENTS):
-		raise OfbError(422, "CAMPO_INVALIDO", f"events must be some of {', '.join(EVENTS)}.")
+		raise _wrong("events", f"events must be some of {', '.join(EVENTS)}.")
 	secret = values.get("secret", "")
 	if not isinstance(secret, str) or (secret and len(secret) < 16):
-		raise OfbError(422, "CAMPO_INVALIDO", "secret must have at least 16 characters.")
+		raise _wrong("secret", "secret must have at least 16 characters.")
 	active = values.get("active", True)
 	if not isinstance(active, bool):
-		raise OfbError(422, "CAMPO_INVALIDO", "active must be true or false.")
+		raise _wrong("active", "active must be true or false.")
 	return {"url": values["url"], "events": events, "secret": secret, "active": active}

@@ -44,7 +44,7 @@ function repair_link(frm) {
 				fieldname: "secret",
 				fieldtype: "Data",
 				label: __("Identity Number of the End User"),
-				description: __("Sent on to the provider and stored nowhere. Leave it empty if the provider does not ask for it."),
+				description: __("Sent on to the provider and stored nowhere. Leave it empty if the provider does not ask for it. If a company's data is shared, add the company's number after a blank."),
 			},
 			({ secret }) => ask_for_link(frm, secret),
 			__("Link for the End User")

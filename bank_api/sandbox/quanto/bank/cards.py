@@ -37,6 +37,8 @@ def make(
 	Yields:
 		The card with its transactions.
 	"""
+	if "card_bills" in bank.unsold:
+		return
 	rng = generator(seed, "ofb card", bank.key, document)
 	number = f"{rng.randrange(10**4):04d}"
 	dues = _due_days(rng, today)

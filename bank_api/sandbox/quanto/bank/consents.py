@@ -61,6 +61,7 @@ class Consents:
 		if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
 			raise OfbError(400, detail="permissions must be a list of texts.")
 		permissions.check(asked, bool(cnpj))
+		granted = permissions.granted(asked, call.bank.unsold)
 		now = self.state.now
 		consent = Consent(
 			id=f"urn:{call.bank.namespace}:{self.state.new_id()}",
@@ -68,7 +69,7 @@ class Consents:
 			receiver=receiver,
 			cpf=cpf,
 			cnpj=cnpj,
-			permissions=asked,
+			permissions=granted,
 			created=now,
 			changed=now,
 			expires=self._end(data, 0),
@@ -91,7 +92,7 @@ class Consents:
 
 	def extend(self, call: Call, consent_id: str) -> Reply:
 		"""POST /consents/{consentId}/extends (section 3.8)."""
-		consent = self.oauth.consent(call)
+		consent = self.catch_up(self.oauth.consent(call))
 		if consent.id != consent_id:
 			raise OfbError(403, detail="The token belongs to another consent.")
 		for name in ("x-fapi-customer-ip-address", "x-customer-user-agent"):

@@ -263,7 +263,7 @@ class Data:
 		found = [e.data for e in self.state.entries_of(read.item.id).values() if e.data.get("billId") == bill]
 		found = [data for data in found if _matches(data, read.call)]
 		found.sort(key=lambda data: (data["transactionDateTime"], data["transactionId"]), reverse=True)
-		return self.paging.pages(read.call, found, self.paging.window(read.call), cursor=True)
+		return self.paging.pages(read.call, found, self.paging.window(read.call))
 
 
 def _money(amount: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ class Bank:
 	compe: str
 	namespace: str  # of its consents' URNs
 	color: str
+	unsold: tuple[str, ...] = ()  # permission groups without a product
 
 
 BANKS: dict[str, Bank] = {
@@ -42,6 +43,7 @@ BANKS: dict[str, Bank] = {
 			"756",
 			"caixaaraucaria",
 			"#1d5c3a",
+			("card_limits", "card_transactions", "card_bills"),
 		),
 	)
 }

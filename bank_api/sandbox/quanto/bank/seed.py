@@ -1,6 +1,6 @@
 """What a customer has at a bank, generated: same seed, bank and number, same data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,7 +18,7 @@ class Plan:
 	"""A customer with products and their transactions."""
 
 	customer: Customer
-	products: list[tuple[Product, Iterable[dict[str, Any]]]]
+	products: Sequence[tuple[Product, Iterable[dict[str, Any]]]]
 
 
 def plan(seed: int, bank: Bank, document: str, today: date, transactions: int) -> Plan:
