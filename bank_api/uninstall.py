@@ -72,6 +72,8 @@ def _delete_references() -> None:
 	for doctype, fieldname in REFERENCES.items():
 		if frappe.db.table_exists(doctype):
 			frappe.db.delete(doctype, {fieldname: OURS})
+	# The framework deletes pages one by one, and keeps a copy of each.
+	frappe.db.delete("Deleted Document", {"deleted_doctype": "Page", "deleted_name": ("like", "bank-api-%")})
 
 
 def _delete_jobs() -> None:

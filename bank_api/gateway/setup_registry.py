@@ -16,9 +16,12 @@ Group = tuple[Callable[[], str], tuple[StepKind, ...]]
 STEPS: dict[str, tuple[Group, ...]] = {
 	"quanto": (
 		(
+			lambda: _("This Gateway"),
+			(PublicAddress(),),
+		),
+		(
 			lambda: _("In the Directory of Participants"),
 			(
-				PublicAddress(),
 				Organization(),
 				SoftwareStatement(),
 				OwnCertificate("Signing"),

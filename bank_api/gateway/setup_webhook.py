@@ -54,7 +54,7 @@ class Webhook(BaseStep):
 			"events",
 			_("Events"),
 			"MultiCheck",
-			options=[(event, event) for event in offered],
+			options=[(event, _in_words(event)) for event in offered],
 			default=events or list(offered),
 			required=True,
 		)
@@ -90,6 +90,16 @@ class Webhook(BaseStep):
 			webhook_events="\n".join(events),
 			webhook_tested_at=None,
 		)
+
+
+def _in_words(event: str) -> str:
+	"""An event with what it means, if its name is one that we know."""
+	words = {
+		"sharing.completed": _("A sharing is concluded"),
+		"sharing.completed.multiple_approval": _("A sharing is concluded, approved by all who have to"),
+		"sharing.revoked": _("A sharing is revoked or has ended"),
+	}
+	return f"{words[event]} ({event})" if event in words else event
 
 
 def _offered(scene: Scene) -> tuple[str, ...]:

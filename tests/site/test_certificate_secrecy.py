@@ -18,7 +18,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from bank_api.crypto import bundle
-from bank_api.gateway import certificates
+from bank_api.gateway import certificate_profiles, certificates
 from bank_api.gateway.ids import row_name
 from dev.processes import Process, web_server
 from dev.web import Admin, Answer
@@ -283,9 +283,16 @@ def test_no_key_in_an_error_log(
 	assert [secret[:12] for secret in secrets if secret in report] == []
 
 
-@pytest.mark.parametrize("name", ["build_csr", "set_encrypted_password", "write"])
+@pytest.mark.parametrize(
+	("module", "name"),
+	[
+		(certificate_profiles, "build_etsi_csr"),
+		(certificates, "set_encrypted_password"),
+		(certificates, "write"),
+	],
+)
 def test_no_key_in_an_error_log_of_a_request(
-	office: Office, db: Any, monkeypatch: pytest.MonkeyPatch, name: str
+	office: Office, db: Any, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ):
 	made: list[Any] = []
 	real = certificates.PrivateKey.generate
@@ -297,7 +304,7 @@ def test_no_key_in_an_error_log_of_a_request(
 	empty = office.record()
 	db.db.rollback()
 	monkeypatch.setattr(certificates.PrivateKey, "generate", generate)
-	monkeypatch.setattr(certificates, name, broken)
+	monkeypatch.setattr(module, name, broken)
 	report = reported(db, lambda: db.get_doc(DOCTYPE, empty).make_request())
 	assert b"RuntimeError" in report
 	assert [secret[:12] for secret in traces(made[0].pem()) if secret in report] == []

@@ -157,11 +157,15 @@ def test_at_first_only_what_needs_nothing_can_be_done(provider: str):
 	assert blocked.shown.actions == ()
 
 
-def test_without_an_address_nothing_that_names_it_can_be_done(db: Any, provider: str):
+def test_without_an_address_nothing_that_names_it_can_be_done(
+	db: Any, provider: str, monkeypatch: pytest.MonkeyPatch
+):
 	db.db.set_single_value("Bank API Settings", "public_url", "")
 	assert states(provider)["address"] == "next"
 	fill(provider, "organization")
 	assert "The address of this gateway" in step(provider, "software").shown.reason
+	monkeypatch.setitem(db.conf, "bank_api_allow_http", 0)
+	monkeypatch.setitem(db.conf, "developer_mode", 0)
 	refused(db, "https", provider, "address", public_url="http://gateway.example")
 	press(provider, "address", public_url=PUBLIC_URL)
 	assert states(provider)["software"] == "next"

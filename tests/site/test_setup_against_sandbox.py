@@ -192,7 +192,7 @@ def test_the_link_works_once(db: Any, sandbox: Any, provider: str):
 	link = sandbox.quanto.onboarding_link()
 	press(provider, "api_key", "onboard", onboarding_link=link)
 	press(provider, "api_key", "enter", api_key="qt_wrong")
-	with pytest.raises(db.ValidationError, match="does not accept the API key|API key"):
+	with pytest.raises(db.ValidationError, match="API key"):
 		press(provider, "api_key", "test")
 	db.db.rollback()
 	db.db.set_value(PROVIDER, provider, "client_secret", None)
@@ -225,5 +225,5 @@ def test_a_provider_that_is_down_says_so_and_the_page_still_opens(db: Any, sandb
 	db.db.set_value(PROVIDER, provider, "api_base_url", "http://127.0.0.1:9")
 	db.db.commit()
 	assert state(provider, "webhook") == "next"
-	with pytest.raises(db.ValidationError, match="does not answer|cannot be reached|not reach"):
+	with pytest.raises(db.ValidationError, match="does not answer"):
 		press(provider, "webhook", "save", events=["sharing.completed"])

@@ -44,7 +44,6 @@ class BankApiSetup {
 	show_overview(rows) {
 		if (rows.length === 1) return frappe.set_route("bank-api-setup", rows[0].provider);
 		this.page.set_title(__("Set-up"));
-		this.page.clear_indicator();
 		this.root.empty();
 		if (!rows.length) {
 			this.root.append($("<p class='text-muted'></p>").text(__("No provider here is set up step by step. Make a provider first.")));
@@ -66,7 +65,6 @@ class BankApiSetup {
 	show(state) {
 		this.state = state;
 		this.page.set_title(__("Set-up of {0}", [state.provider]));
-		this.page.set_indicator(progress(state), state.ready ? "green" : "orange");
 		this.root.empty();
 		this.root.append(this.introduction(state));
 		const current = state.steps.find((step) => step.key === this.opened) || first_open(state.steps);
@@ -89,7 +87,8 @@ class BankApiSetup {
 				? __("Everything is in place: end users can share their data.")
 				: __("End users can share their data. What is still open below is recommended.")
 			: __("Go through the steps from top to bottom. You can leave at any time: what is done stays done.");
-		const line = $("<p class='text-muted'></p>").text(text);
+		const pill = $("<span class='indicator-pill'></span>").addClass(state.ready ? "green" : "orange").text(progress(state));
+		const line = $("<p class='text-muted'></p>").text(text).prepend(pill, " ");
 		const form = $("<a></a>").attr("href", frappe.utils.get_form_link("Bank API Provider", state.provider));
 		return line.append(" ", form.text(__("Open the provider")));
 	}
@@ -126,7 +125,7 @@ class BankApiSetup {
 		}
 		if (step.facts.length) body.append(facts_list(step.facts));
 		for (const record of step.records) {
-			const link = $("<a></a>").attr("href", frappe.utils.get_form_link(record.doctype, record.name)).text(__("Open {0}", [record.label]));
+			const link = $("<a></a>").attr({ href: frappe.utils.get_form_link(record.doctype, record.name), dir: "auto" }).text(__("Open {0}", [record.label]));
 			body.append($("<p></p>").append(link));
 		}
 		const inline = step.state === "next" || step.state === "waiting" ? step.actions.find((one) => one.primary && one.fields.length) : null;
@@ -240,7 +239,7 @@ function facts_list(facts) {
 		if (fact.filename) {
 			value.append(small_button(__("Download"), fact.label, () => save_file(fact.filename, fact.value)));
 		} else {
-			value.append($("<span class='fact-value'></span>").text(fact.value));
+			value.append($("<span class='fact-value' dir='auto'></span>").text(fact.value));
 		}
 		value.append(small_button(__("Copy"), fact.label, () => frappe.utils.copy_to_clipboard(fact.value)));
 		list.append($("<dt></dt>").text(fact.label), value);
@@ -340,7 +339,7 @@ class Rows {
 		this.rows = [];
 		this.list = $("<div></div>").appendTo($(group.get_field(field.fieldname).wrapper));
 		const add = $("<button type='button' class='btn btn-xs btn-default mb-3'></button>").text(__("Add Row"));
-		add.on("click", () => this.add({}).group.fields_list[0].set_focus()).insertAfter(this.list);
+		add.on("click", () => this.add({}).block.find("input, select").first().trigger("focus")).insertAfter(this.list);
 		for (const row of field.default && field.default.length ? field.default : [{}]) this.add(row);
 	}
 
