@@ -63,7 +63,7 @@ doctype_js = dict.fromkeys(
 # An attached file would lie readable among the site's files: of these records it may hold a private key.
 doc_events = {"File": {"before_insert": "bank_api.bank_api.rules.refuse_attached_keys"}}
 
-before_request = ["bank_api.gateway.api.before_request"]
+before_request = ["bank_api.gateway.api.before_request", "bank_api.www.bank_api_consents.before_request"]
 auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
 
 scheduler_events = {
@@ -81,7 +81,6 @@ scheduler_events = {
 	"daily_long": ["bank_api.gateway.retention.clean_up"],
 }
 
-page_renderer = ["bank_api.www.bank_api_consents.ConsentsPage"]
 website_route_rules = [{"from_route": "/bank-api/return", "to_route": "bank_api_return"}]
 
 # Finished records that only point at a client, item or end user do not keep it from being deleted.

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from benchmarks.common import connected, machine, versions
 
 RESULTS = Path(__file__).with_name("results.json")
-MODULES = ("serve", "small_read", "webhook_in", "webhook_out", "ingest", "resync", "signing")
+MODULES = ("serve", "small_read", "webhook_in", "webhook_out", "ingest", "resync", "signing", "consent_page")
 
 
 class Bar(NamedTuple):
@@ -37,6 +37,7 @@ class Bar(NamedTuple):
 
 
 BARS = {
+	"consent_page_vs_ping": Bar(most=3),
 	"ingest_vs_insert": Bar(least=20),
 	"ingest_vs_load_data": Bar(least=0.15),
 	"ingest_peak_mb": Bar(most=250),

@@ -16,9 +16,9 @@ from bank_api.connectors.onboarding import Theme
 from bank_api.gateway import access_links, languages, page_frame, ways, whitelabel
 from bank_api.gateway.access_links import Visit
 from bank_api.gateway.clock import iso, site_now, site_zone, to_utc
-from bank_api.gateway.page_frame import Page
+from bank_api.gateway.page_frame import Page, isolated
 from bank_api.gateway.page_words import say as _
-from bank_api.gateway.sharing import Note, Sharing, State
+from bank_api.gateway.sharing import Note, Sharing, State, masked
 from bank_api.gateway.sharing_history import Line
 
 PATH = access_links.PATH
@@ -118,14 +118,14 @@ def form(
 	return _page(
 		"form",
 		reader,
-		heading=heading.format(row.bank),
+		heading=heading.format(isolated(row.bank, language)),
 		key=row.key,
 		action=f"{PATH}/{row.key}/{name}",
 		problem=problem,
 		texts=_explained(name, asked, reader),
 		groups=_choices(asked, language, chosen),
 		fields=_fields(asked, row, language),
-		style="main",
+		kind="main",
 		submit=_("Go on", language) if asked.away else _("Renew", language),
 	)
 
@@ -138,27 +138,28 @@ def withdrawal(reader: Reader, row: Sharing, problem: str = "") -> Page:
 		if row.state is State.WAITING
 		else _("End the access to {0}?", language)
 	)
+	name = isolated(reader.client_name, language)
 	texts = [
 		_("{0} will not be able to read data of this bank any more, and the bank is told.", language).format(
-			reader.client_name
+			name
 		),
 		_(
 			"What was read and is kept here is deleted. The history stays, so that you can look it up.",
 			language,
 		),
-		_("To share again, you start anew from {0}.", language).format(reader.client_name),
+		_("To share again, you start anew from {0}.", language).format(name),
 	]
 	return _page(
 		"form",
 		reader,
-		heading=heading.format(row.bank),
+		heading=heading.format(isolated(row.bank, language)),
 		key=row.key,
 		action=f"{PATH}/{row.key}/end",
 		problem=problem,
 		texts=texts,
 		groups=[],
 		fields=[],
-		style="danger",
+		kind="danger",
 		submit=_("End the access", language)
 		if row.state is State.ACTIVE
 		else _("Cancel the access", language),
@@ -304,7 +305,8 @@ def _details(row: Sharing, reader: Reader) -> list[tuple[str, str]]:
 		(_("Who may read it", language), reader.client_name),
 		(
 			_("What for", language),
-			purpose or _("To use your bank data in {0}", language).format(reader.client_name),
+			purpose
+			or _("To use your bank data in {0}", language).format(isolated(reader.client_name, language)),
 		),
 		(_("Through", language), f"{row.provider} ({place})" if place else row.provider),
 		(_("Since", language), _day(row.since, language)),
@@ -344,7 +346,7 @@ def _accounts(row: Sharing, reader: Reader) -> list[tuple[str, str]]:
 	return [
 		(
 			account.name or kinds.get(account.kind, _("Account", reader.language)),
-			f"••{account.number}" if account.number else "",
+			masked(account.number),
 		)
 		for account in row.accounts
 	]
@@ -417,6 +419,8 @@ def _page(template: str, reader: Reader, **values: Any) -> Page:
 		reader.language,
 		lambda action: access_links.form_fields(visit, action) if visit.cookie else {},
 		client_name=reader.client_name,
+		# Whoever was sent here by somebody else's link shall see that it is somebody else's page.
+		who=visit.user if visit.client and visit.user != visit.client.name else "",
 		path=PATH,
 		redirect_url=visit.redirect_url,
 		ends_at=languages.clock(visit.ends_at),

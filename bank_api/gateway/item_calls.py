@@ -29,11 +29,19 @@ def delete(item: str, by: EndedBy = EndedBy.CLIENT) -> dict[str, Any]:
 	if not row:
 		raise UnknownObject()
 	access.withdraw(access.key_of(row), by)
+	frappe.db.commit()  # from here on, read what is committed now
 	if by is EndedBy.END_USER and not access.by_consent(row.provider):  # of a consent, its own end tells
-		relay.emit(row.client, "consent.revoked", items.event_data(item), item=item)
+		_tell_revoked(item, row.client)
 	items.mark_deleted(item, at_once=True)
 	frappe.db.commit()
 	return {"item_id": items.provider_id(row.item_id), "status": ItemStatus.DELETED.value}
+
+
+def _tell_revoked(item: str, client: str) -> None:
+	"""Tell the client that the end user has ended it, unless somebody else was faster: the row's lock makes one of two."""
+	status = frappe.db.get_value(items.DOCTYPE, item, "status", for_update=True)
+	if status != ItemStatus.DELETED.value:
+		relay.emit(client, "consent.revoked", items.event_data(item), item=item)
 
 
 def refresh(item: str) -> dict[str, Any]:

@@ -82,16 +82,22 @@ def render(
 		_templates()
 		.get_template(f"{template}.html")
 		.render(
-			{"visit": carried is not None, "client_name": ""} | values,
+			{"visit": carried is not None, "client_name": "", "who": ""} | values,
 			_=partial(say, language=language),
 			theme=theme,
 			language=language,
 			direction=languages.direction(language),
 			style=style,
+			isolated=partial(isolated, language=language),
 			hidden=lambda action: _hidden(carried(action) if carried else {}),
 		)
 	)
 	return Page(html, policy, language)
+
+
+def isolated(text: str, language: str) -> str:
+	"""A name within a sentence that runs from right to left, so that neither turns the other around."""
+	return f"\u2068{text}\u2069" if languages.direction(language) == "rtl" else text
 
 
 def _hidden(fields: Mapping[str, str]) -> Markup:

@@ -203,6 +203,11 @@ def ending(number: str) -> str:
 	return plain[-NUMBER_SHOWN:] if len(plain) > NUMBER_SHOWN else plain
 
 
+def masked(number: str) -> str:
+	"""The end of an account's number as it is shown, from left to right in every text."""
+	return f"\u2066••{ending(number)}\u2069" if number else ""
+
+
 class _Facts:
 	"""What the rows of consents and items need to know of others."""
 

@@ -1,12 +1,13 @@
 """What an end user does about a sharing on the page, and what it is called in words when it cannot be done."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import frappe
 
 from bank_api.connectors.errors import InvalidRequest, ProviderError
 from bank_api.connectors.model import EndedBy, Presence
-from bank_api.gateway import audit, consents, item_calls, refusals, ways
+from bank_api.gateway import audit, clients, consents, item_calls, refusals, ways
 from bank_api.gateway.access_links import Visit
 from bank_api.gateway.errors import (
 	BadArgument,
@@ -68,9 +69,20 @@ def go(
 	def call() -> str:
 		way = ways.of(found)
 		act = way.renew if name == "renew" else way.change
-		return act(visit, found, entered, presence)
+		return _checked(act(visit, found, entered, presence))
 
 	return _carry_out(visit, found, BEGUN[name], language, call)
+
+
+def _checked(link: str) -> str:
+	"""A page that a browser may be sent to; a provider's answer is not trusted to be one."""
+	if (
+		link
+		and urlsplit(link).scheme != "https"
+		and not (link.startswith("http:") and clients.http_allowed())
+	):
+		raise NotConfigured()
+	return link
 
 
 def _carry_out(

@@ -2,7 +2,7 @@
 
 from bank_api.gateway import ways
 from bank_api.gateway.page_words import say as _
-from bank_api.gateway.sharing import Sharing, ending
+from bank_api.gateway.sharing import Sharing, masked
 
 
 def in_words(found: Sharing, way: ways.Way | None, language: str) -> list[str]:
@@ -19,4 +19,4 @@ def in_words(found: Sharing, way: ways.Way | None, language: str) -> list[str]:
 	words = _("Accounts, balances and transactions", language)
 	if not found.references:
 		return [words]
-	return [f"{words}: " + ", ".join(f"••{ending(number)}" for number in found.references)]
+	return [f"{words}: " + ", ".join(masked(number) for number in found.references)]

@@ -17,7 +17,7 @@ from bank_api.gateway import (
 	trip,
 )
 from bank_api.gateway.access_links import Visit
-from bank_api.gateway.sharing import Note, Sharing, State, ending
+from bank_api.gateway.sharing import Note, Sharing, State, masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class _ByConsent:
 		"""Its accounts, if it was asked for named ones; otherwise they are picked at the bank."""
 		if not self._is_detailed(found):
 			return ()
-		return tuple(Choice(number, ending(number)) for number in found.references)
+		return tuple(Choice(number, masked(number)) for number in found.references)
 
 	def _is_detailed(self, found: Sharing) -> bool:
 		row = consent_rows.get(found.consent)

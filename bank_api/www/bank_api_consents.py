@@ -1,13 +1,15 @@
 """`/bank-api/consents`: the page on which an end user sees, renews, changes and ends what is shared.
 
-The framework's own way to a page builds a context for its website around it, which costs more than all of this; so the
-addresses below are answered here (hook `page_renderer`). A page needs no script, and none would run on it.
+The framework's own way to a page looks for redirects, routes and templates of its website, which costs more than all of
+this; so the addresses below are answered before it begins (hook `before_request`). A page needs no script, and none would
+run on it.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import frappe
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from bank_api.connectors.errors import ProviderError
@@ -21,7 +23,6 @@ from bank_api.gateway import (
 	sharing_actions,
 	sharing_data,
 	sharing_history,
-	trip,
 	ways,
 	whitelabel,
 )
@@ -39,11 +40,25 @@ MAX_CHOSEN = 200
 NOT_OPEN = 404
 
 
-class ConsentsPage:
-	"""Answers the page's addresses; made by the framework for every request of its website."""
+def before_request() -> None:
+	"""Hook: answer the page's addresses.
 
-	def __init__(self, path: str | None = None, http_status_code: int | None = None):
-		self.path = "/" + (path or "").strip("/ ")
+	Raises:
+		HTTPException: with the answer; the framework passes it on as it is.
+	"""
+	request = getattr(frappe.local, "request", None)
+	if request is None or not request.path.startswith(PATH):
+		return
+	page = ConsentsPage(request.path)
+	if page.can_render():
+		raise HTTPException(response=page.render())
+
+
+class ConsentsPage:
+	"""Answers one of the page's addresses."""
+
+	def __init__(self, path: str):
+		self.path = "/" + path.strip("/ ")
 
 	def can_render(self) -> bool:
 		"""Whether an address is one of the page's."""
@@ -68,6 +83,8 @@ def _answer(path: str) -> Response:
 		return _not_open()
 	reader = _reader(visit)
 	parts = path.removeprefix(PATH).strip("/").split("/")
+	if request.method not in ("GET", "HEAD", "POST"):
+		return _not_open()
 	if request.method == "POST":
 		return _sent_form(reader, path, parts)
 	return _shown(reader, parts)
@@ -91,26 +108,25 @@ def _open(token: str) -> Response:
 def _keep(response: Response, cookie: Secret) -> None:
 	"""Give the browser the cookie until it is closed; how long the visit lasts is for the gateway to know."""
 	response.set_cookie(
-		_cookie_name(), cookie.reveal(), path="/", httponly=True, samesite="Lax", secure=_is_secure()
+		_cookie_name(),
+		cookie.reveal(),
+		path="/",
+		httponly=True,
+		samesite="Lax",
+		secure=access_links.is_secure(),
 	)
 
 
 def _cookie_name() -> str:
-	return SECURE_COOKIE if _is_secure() else COOKIE
-
-
-def _is_secure() -> bool:
-	"""By the gateway's own address: a request that comes through a proxy does not know."""
-	try:
-		return trip.public_url().startswith("https:")
-	except GatewayError:
-		return True
+	return SECURE_COOKIE if access_links.is_secure() else COOKIE
 
 
 def _close(reader: Reader) -> Response:
 	access_links.leave(reader.visit)
 	response = _sent(consent_pages.farewell(reader))
-	response.delete_cookie(_cookie_name(), path="/", httponly=True, samesite="Lax", secure=_is_secure())
+	response.delete_cookie(
+		_cookie_name(), path="/", httponly=True, samesite="Lax", secure=access_links.is_secure()
+	)
 	return response
 
 
@@ -120,9 +136,12 @@ def _not_open() -> Response:
 
 def _reader(visit: access_links.Visit) -> Reader:
 	language = languages.of_page(visit.language, frappe.get_request_header("Accept-Language"))
-	name = frappe.db.get_value("Bank API Client", visit.client.name, "client_name") or visit.client.site
+	((name, look),) = frappe.db.sql(
+		"SELECT client_name, whitelabel FROM `tabBank API Client` WHERE name = %s", (visit.client.name,)
+	)
+	theme = whitelabel.theme(look, language) if look else whitelabel.default_theme()
 	spoken = replace(visit, client=replace(visit.client, language=language))
-	return Reader(spoken, language, whitelabel.theme_of(visit.client.name, language), name)
+	return Reader(spoken, language, theme, name or visit.client.site)
 
 
 def _browsers_language() -> str:

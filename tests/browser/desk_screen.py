@@ -14,6 +14,11 @@ HARMLESS = re.compile(r"socket\.io|favicon")
 SECONDS = 1000
 
 
+def wanted_pictures() -> bool:
+	"""Whether screenshots for the documentation are asked for."""
+	return bool(os.environ.get("BANK_API_SCREENSHOTS"))
+
+
 class Screen:
 	"""A page of the desk, and the words for what an admin does there."""
 
@@ -134,7 +139,7 @@ class Screen:
 
 	def picture(self, name: str) -> None:
 		"""Keep a screenshot for the documentation when asked to."""
-		if os.environ.get("BANK_API_SCREENSHOTS"):
+		if wanted_pictures():
 			IMAGES.mkdir(parents=True, exist_ok=True)
 			self.page.wait_for_timeout(1500)
 			self.page.screenshot(path=IMAGES / f"{name}.png")

@@ -181,6 +181,33 @@ class TestItems:
 		browser = page_of(client)
 		assert "Needs you" in browser.text and "You can renew it." in browser.text
 
+	def test_two_who_end_it_at_once_are_told_of_once(self, world, client, connected, monkeypatch):
+		"""The second one is at the provider while the first one finishes."""
+		from bank_api.connectors.model import EndedBy
+		from bank_api.gateway import access, item_calls
+
+		real = access.withdraw
+
+		def overtaken(item, by):
+			monkeypatch.setattr(access, "withdraw", real)
+			item_calls.delete(connected, EndedBy.END_USER)
+			real(item, by)
+
+		monkeypatch.setattr(access, "withdraw", overtaken)
+		item_calls.delete(connected, EndedBy.END_USER)
+		events = world.events(client)
+		assert (events.count("consent.revoked"), events.count("item.deleted")) == (1, 1)
+
+	def test_a_providers_link_that_is_no_page_goes_nowhere(self, world, client, connected, monkeypatch):
+		monkeypatch.setattr(connect, "start", lambda *_, **__: {"link": "javascript:alert(1)"})
+		browser = page_of(client)
+		browser.get(f"/bank-api/consents/{connected}/renew")
+		browser.submit()
+		assert browser.status == 422 and "javascript" not in browser.html
+
+	def test_the_page_says_whose_it_is(self, world, client, connected):
+		assert f"You are here as {USER}." in page_of(client).text
+
 	def test_somebody_elses_item_is_unknown(self, world, client, connected):
 		from bank_api import bridge
 

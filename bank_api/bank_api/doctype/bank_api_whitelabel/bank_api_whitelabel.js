@@ -20,12 +20,11 @@ frappe.ui.form.on("Bank API Whitelabel Text", Object.fromEntries(["language", "t
 
 function show_logo(frm) {
 	const wrapper = $(frm.get_field("logo_view").wrapper).empty();
-	const label = $('<p class="control-label"></p>').text(__("Logo"));
 	if (!frm.doc.logo) {
 		const hint = frm.is_new() ? __("Save first, then choose a logo.") : __("A PNG, JPEG or WebP picture; it is made small enough for the pages.");
-		return wrapper.append(label, $('<p class="text-muted small"></p>').text(hint));
+		return wrapper.append($('<p class="text-muted small"></p>').text(hint));
 	}
-	wrapper.append(label, $('<img alt="">').attr("src", frm.doc.logo).css({ "max-height": "64px", "max-width": "100%" }));
+	wrapper.append($('<img alt="">').attr("src", frm.doc.logo).css({ "max-height": "64px", "max-width": "100%" }));
 }
 
 function choose_logo(frm) {
