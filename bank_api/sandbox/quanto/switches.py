@@ -59,7 +59,10 @@ class QuantoSwitches:
 			if name in CHOICES and value not in CHOICES[name]:
 				raise ValueError(f"{name} must be one of {', '.join(map(str, CHOICES[name]))}")
 			wanted = type(getattr(fresh, name))
-			if type(value) is not wanted and not (wanted is float and type(value) is int):
+			fits = type(value) is wanted
+			if wanted is float:
+				fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+			if not fits:
 				raise ValueError(f"{name} must be {wanted.__name__}")
 		for name, value in values.items():
 			setattr(self, name, float(value) if type(getattr(fresh, name)) is float else value)
