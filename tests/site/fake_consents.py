@@ -328,6 +328,7 @@ class FakeConnector:
 
 	def accounts(self, token: Any, consent_id: str, known: Any = ()) -> list[AccountData]:
 		self.bank.called("accounts", consent_id)
+		self.bank.called("known", sorted(known))
 		found = self._granted(token)
 		self._limited("list")
 		return [self._loan(consent_id, number) for number in found["references"]]
@@ -360,10 +361,14 @@ class FakeConnector:
 			for row in self.bank.get("transactions", [])
 			if not since or row["date"] >= since
 		]
+		# A source may let less be read than is asked for, and says so.
+		listed_from = self.bank.get("listed_from", "")
+		rows = [row for row in rows if row.date.isoformat() >= listed_from]
 		size = self.bank.get("page_size", len(rows) or 1)
 		first = int(page or 0)
 		more = first + size < len(rows)
-		return TransactionPage(rows[first : first + size], str(first + size) if more else None)
+		begins = date.fromisoformat(listed_from) if listed_from else None
+		return TransactionPage(rows[first : first + size], str(first + size) if more else None, begins)
 
 	def _limited(self, what: str) -> None:
 		"""Calls about one loan, by its number, or about the list of them may be used up."""

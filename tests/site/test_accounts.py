@@ -164,3 +164,33 @@ def test_balances_and_loans_are_exact(bank):
 		"140200.005",
 		"1.35",
 	)
+
+
+def test_a_partial_reading_keeps_what_it_does_not_tell(bank):
+	item = bank.item()
+	loan = LoanDetails(borrowed_capital=Decimal("50000.00"), remaining_capital=Decimal("41.00"))
+	full = listed("1", name="Conta", reference="001-1", loan=loan, currency="BRL")
+	payload = '{"accountId":"1","x":1.50 ,"balances":{"amount":"1.10"}}'
+	store_accounts(
+		item, [full.__class__(**{n: getattr(full, n) for n in full.__slots__} | {"payload": payload})]
+	)
+	before = bank.rows()["1"]
+	told = AccountData(
+		"1", item.item, "", "", "", Decimal("9.99"), '{"balances":{"amount":"9.99"}}', partial=True
+	)
+	result = store_accounts(item, [told, AccountData("2", item.item, "", "", "", None, "{}", partial=True)])
+	after = bank.rows()
+	assert set(after) == {"1"} and result.changed and names(result) == {before.name}
+	row = after["1"]
+	assert (row.balance, row.payload) == ("9.99", '{"accountId":"1","x":1.50 ,"balances":{"amount":"9.99"}}')
+	kept = ("account_name", "account_type", "currency", "reference", "borrowed_capital", "remaining_capital")
+	assert [row[name] for name in kept] == [before[name] for name in kept]
+
+
+def test_a_partial_reading_without_a_balance_changes_nothing(bank):
+	item = bank.item()
+	store_accounts(item, [listed("1")])
+	before = bank.rows()
+	nothing = AccountData("1", item.item, "", "", "", None, "{}", partial=True)
+	assert not store_accounts(item, [nothing]).changed
+	assert bank.rows() == before

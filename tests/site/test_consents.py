@@ -598,6 +598,38 @@ class TestReading:
 		synced(row.item)
 		assert self.rows(consents, client) == {"p1": "Deleted"}
 
+	def test_a_list_that_begins_later_than_asked_says_nothing_about_the_days_before(self, consents, client):
+		row = authorised(consents)
+		old, new = ((date.today() - timedelta(days=days)).isoformat() for days in (8, 1))
+		waiting = {"id": "p1", "date": old, "amount": "-1.00", "pending": True}
+		fresh = {"id": "p2", "date": new, "amount": "-2.00", "pending": True}
+		consents.sandbox.put("transactions", [waiting, fresh])
+		synced(row.item)
+		synced(row.item)
+		since = consents.sandbox.calls("transactions")[-1]["since"]
+		consents.sandbox.put("listed_from", (date.today() - timedelta(days=6)).isoformat())
+		# What was booked has the amount of the old pending row, which the list cannot name.
+		consents.sandbox.put("transactions", [waiting, {"id": "b1", "date": new, "amount": "-1.00"}])
+		synced(row.item)
+		assert self.rows(consents, client) == {"p1": "Pending", "p2": "Deleted", "b1": "Booked"}
+		synced(row.item)
+		assert consents.sandbox.calls("transactions")[-1]["since"] == since, (
+			"the days before are still to be read"
+		)
+		consents.sandbox.put("listed_from", "")
+		consents.sandbox.put("transactions", [{"id": "b1", "date": new, "amount": "-1.00"}])
+		synced(row.item)
+		assert self.rows(consents, client) == {"p1": "Deleted", "p2": "Deleted", "b1": "Booked"}
+
+	def test_a_source_is_told_what_is_known(self, consents, client):
+		row = authorised(consents)
+		synced(row.item)
+		synced(row.item)
+		first, second = consents.sandbox.calls("known")
+		assert first == [] and len(second) == len(
+			consents.frappe.get_all("Bank API Account", {"item": row.item})
+		)
+
 	def test_the_same_payload_is_no_change(self, consents, client):
 		row = authorised(consents)
 		consents.sandbox.put(

@@ -44,6 +44,14 @@ def test_a_slot_becomes_free_when_the_window_moves_on(ledger):
 	assert 0.5 < time.monotonic() - started < 1.5
 
 
+def test_a_slot_that_is_given_back_is_free(ledger):
+	assert granted(ledger, "month", 2, 60, 3) == 2
+	ledger.give_back("month")
+	assert granted(ledger, "month", 2, 60, 3) == 1
+	ledger.give_back("never used")
+	assert granted(ledger, "never used", 1, 60, 2) == 1
+
+
 def test_zero_is_no_limit(ledger):
 	assert granted(ledger, "user:1", 0, 60, 100) == 100
 

@@ -7,6 +7,7 @@ them on unchanged.
 
 import json
 import os
+import random
 import re
 import warnings
 from datetime import date, datetime
@@ -206,12 +207,13 @@ def _scalar(kind: str | None, schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 		return _DAYS.map(lambda day: day.isoformat())
 	if schema.get("format") in ("uri", "url"):
 		return st.just("https://api.banco.com.br/open-banking/x")
+	if schema.get("format") == "email":
+		return st.sampled_from(["ana@example.com", "joao.silva@correio.example.com.br"])
 	most = schema.get("maxLength", 60)
 	if match := _NUMBER.search(pattern):
 		return _numbers(match, "-?" in pattern, most)
 	if pattern and not _ANYTHING.search(pattern):
-		form = re.compile(re.sub(r"\$(?=$|\||\))", r"\\Z", pattern))
-		return st.from_regex(form).filter(lambda text: len(text) <= most)
+		return st.sampled_from(samples(pattern, most))
 	least = int(match[1]) if (match := re.search(r"\{(\d+),", pattern)) else schema.get("minLength", 1)
 	return st.text(_LETTERS, min_size=max(least, 1), max_size=max(least, min(most, 30)))
 
@@ -241,3 +243,52 @@ def _numbers(match: re.Match[str], signed: bool, most: int) -> st.SearchStrategy
 		st.integers(0, 10**digits - 1),
 		st.integers(least, digits),
 	).filter(lambda text: len(text) <= most)
+
+
+@cache
+def samples(pattern: str, most: int) -> list[str]:
+	"""Some texts that a pattern allows; hypothesis' own search through patterns takes seconds a body."""
+	try:
+		from re import _parser as parser  # type: ignore[attr-defined]
+	except ImportError:  # Python 3.10
+		import sre_parse as parser
+
+	chance, form = random.Random(pattern), re.compile(pattern)
+	found: set[str] = set()
+	for _ in range(60):
+		text = "".join(_made(part, chance, parser) for part in parser.parse(pattern))
+		if len(text) <= most and form.search(text):
+			found.add(text)
+	assert found, f"no text fits {pattern}"
+	return sorted(found)[:20]
+
+
+def _made(part: tuple[Any, Any], chance: random.Random, parser: Any) -> str:
+	kind, value = str(part[0]), part[1]
+	if kind == "LITERAL":
+		return chr(value)
+	if kind in ("ANY", "NOT_LITERAL", "CATEGORY"):
+		return chance.choice("0123456789")
+	if kind == "IN":
+		return _one_of(value, chance)
+	if kind in ("MAX_REPEAT", "MIN_REPEAT"):
+		least, most, inner = value
+		count = chance.randint(int(least), min(int(most), int(least) + 12))
+		return "".join(_made(one, chance, parser) for _ in range(count) for one in inner)
+	if kind == "SUBPATTERN":
+		return "".join(_made(one, chance, parser) for one in value[-1])
+	if kind == "BRANCH":
+		return "".join(_made(one, chance, parser) for one in chance.choice(value[1]))
+	return ""  # anchors and look-arounds
+
+
+def _one_of(allowed: Any, chance: random.Random) -> str:
+	kind, value = chance.choice(list(allowed))
+	name = str(kind)
+	if name == "LITERAL":
+		return chr(value)
+	if name == "RANGE":
+		return chr(chance.randint(*value))
+	if name == "NEGATE":
+		return "a"
+	return chance.choice("0123456789")

@@ -54,6 +54,16 @@ def test_refuses_what_exceeds_the_window_and_says_when_a_slot_is_free(clock, led
 	assert caught.value.retry_after == 10
 
 
+def test_a_slot_that_is_given_back_is_free(ledger):
+	ledger.acquire("month", 1, 60)
+	with patience(0), pytest.raises(RateLimited):
+		ledger.acquire("month", 1, 60)
+	ledger.give_back("month")
+	ledger.give_back("never used")
+	with patience(0):
+		ledger.acquire("month", 1, 60)
+
+
 def test_waits_as_long_as_the_caller_is_patient(clock, ledger):
 	ledger.acquire("a", 1, 20)
 	with patience(19), pytest.raises(RateLimited):
