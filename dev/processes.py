@@ -18,7 +18,7 @@ from dev.paths import REPO
 from dev.services import LOOPBACK, free_port, wait_until
 from dev.shell import guarded, tail
 
-QUEUES = "long,default,short"
+QUEUES = "short,default,long"
 # The further listeners of the simulated providers, as options of `python -m bank_api.sandbox`.
 SANDBOX_PORTS = (
 	"migdal-port",

@@ -68,7 +68,7 @@ class Step:
 		self.details.extend(details)
 
 
-def wait_for(what: str, look: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(what: str, look: Callable[[], Any], seconds: float = 90) -> Any:
 	"""Look until there is something to see.
 
 	Args:
