@@ -269,18 +269,18 @@ def get_quanto_consent_extensions(
 	provider: str | None = None,
 	page: str | int | None = None,
 	page_size: str | int | None = None,
-	max_age: str | int | None = None,
 ) -> Response:
 	"""How a consent was extended, newest first, as received: `as_of`, `complete`, `stale` and `body`.
+
+	The list names who extended it by CPF, so no copy of it is kept: the provider is asked each time, which is not limited.
 
 	Args:
 		consent, item_id: which consent.
 		page, page_size: which page, and how many rows it has (1000 at most).
-		max_age: seconds that a copy may be old; the provider is asked if missing, since such reads are not limited.
 	"""
 	client = arguments.caller(site)
 	item = session_data.item_of(client, CONNECTOR, item_id, consent, arguments.text(user), provider)
-	return bodies.answer(item, "extensions", _pages(page, page_size), max_age=max_age or 0)
+	return bodies.answer(item, "extensions", _pages(page, page_size), keep=False)
 
 
 @frappe.whitelist(methods=[*METHODS, "DELETE"])

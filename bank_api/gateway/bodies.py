@@ -69,6 +69,7 @@ def answer(
 	*,
 	max_age: str | int | None = None,
 	presence: Presence | None = None,
+	keep: bool = True,
 ) -> Response:
 	"""A resource of an item as its client gets it: `as_of`, `complete`, `stale`, and the provider's body untouched.
 
@@ -78,12 +79,13 @@ def answer(
 		query: parameters of the provider's.
 		max_age: seconds that a copy may be old; a day if missing, 0 to ask the provider.
 		presence: the end user's browser, if the call is the end user's own.
+		keep: False for what names persons by their numbers: it is handed on, and kept nowhere.
 
 	Raises:
 		BadArgument: `max_age` is no number of seconds.
 		ProviderError: the provider gives none, and there is no copy.
 	"""
-	found = fetch(item, path, query, fresh_for=_age(max_age), presence=presence)
+	found = fetch(item, path, query, fresh_for=_age(max_age), presence=presence, keep=keep)
 	head = json.dumps(found.head(), separators=(",", ":"))[:-1]
 	return Response('{"message":' + head + ',"body":' + found.payload + "}}", mimetype="application/json")
 
@@ -103,14 +105,15 @@ def fetch(
 	*,
 	fresh_for: timedelta = FRESH_FOR,
 	presence: Presence | None = None,
+	keep: bool = True,
 ) -> Copy:
-	"""A resource of an item: the copy if it is fresh enough, else the provider's answer, which is kept. Commits.
+	"""A resource of an item: the copy if it is fresh enough, else the provider's answer, kept where it may be. Commits.
 
 	Raises:
 		ProviderError: the provider gives none, and there is no copy.
 	"""
 	place = _place(path, query)
-	kept = _kept(item.name, place)
+	kept = _kept(item.name, place) if keep else None
 	if kept and kept.complete and kept.fetched_at > site_now() - fresh_for:
 		return kept
 	key = access.key_of(item)
@@ -128,7 +131,7 @@ def fetch(
 		refusals.note(error, provider=item.provider, client=item.client)
 		access.doubt(key, error)
 		raise
-	return _keep(item, place, body)
+	return _keep(item, place, body) if keep else Copy(body.payload or "null", site_now(), body.complete)
 
 
 def _place(path: str, query: Mapping[str, str] | None) -> str:

@@ -238,7 +238,14 @@ def test_resources_and_extensions_are_read_anew(visits, client, connected):
 	for method, path in (("get_resources", "resources"), ("get_quanto_consent_extensions", "extensions")):
 		numbers = [message(call(method, consent=connected))["body"]["number"] for _ in range(2)]
 		assert numbers[1] == numbers[0] + 1 and asked(visits)[-1] == path
-		assert message(call(method, item_id=connected, max_age=60))["body"]["number"] == numbers[1]
+	kept = message(call("get_resources", item_id=connected, max_age=60))["body"]["number"]
+	assert kept == message(call("get_resources", item_id=connected, max_age=60))["body"]["number"]
+
+
+def test_who_extended_a_consent_is_handed_on_and_kept_nowhere(db, visits, client, connected):
+	call("get_quanto_consent_extensions", consent=connected)
+	assert asked(visits)[-1] == "extensions"
+	assert not db.db.exists("Bank API Resource", {"path": ("like", "extensions%")})
 
 
 @pytest.mark.parametrize(
