@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 	from dev.seed import Setup
 
 PAGE = "/api/method/bank_api.bank_api.page.bank_api_setup.bank_api_setup"
+PERSON = "11144477735"
 NAME, NUMBER = "Loja Exemplo Ltda", "11222333000181"
 CONTACT = {
 	"kind": "Technical",

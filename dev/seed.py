@@ -5,9 +5,9 @@ import secrets
 from typing import Any
 
 from dev.errors import DevError
-from dev.quanto import PURPOSE, QuantoSetUp
+from dev.quanto import PERSON, PURPOSE, QuantoSetUp
 from dev.stack import Stack
-from dev.web import Admin, Caller
+from dev.web import Admin, Caller, ClientSite
 
 WEBHOOK_SECRET = "sandbox_webhook_secret"
 CLIENT_ID = "sandbox_id_demo"
@@ -24,6 +24,7 @@ HOLDER = {
 	"authority_id": "IL-CMA",
 }
 COMMON_NAMES = {"Transport": "tpp.example.com", "Signing": "Example Money Seal"}
+USER = "beatriz"
 ALL_HISTORY_DAYS = 1095
 """As far back as the sandbox's data goes, so that what is read can be compared with its ledger row by row."""
 
@@ -151,16 +152,37 @@ class Setup:
 
 
 def main(stack: Stack) -> dict[str, Any]:
-	"""What `make serve` sets up: both versions of Bridge, Migdal, and one client site with keys."""
+	"""What `make serve` sets up: both versions of Bridge, Migdal, Quanto, and one client site with keys and an end user."""
 	stack.bench.set_site_config(stack.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1)
 	setup = Setup(stack.url, stack.sandbox_url)
 	names = [setup.provider(f"Bridge {version}", version)["name"] for version in ("2025-01-15", "2021-06-01")]
 	names.append(setup.migdal("Migdal")["name"])
+	names.append(setup.quanto("Quanto")["name"])
 	keys = setup.client("shop.example.com", stack.url, None, *names)
 	return keys | {
 		"example": "bank_api.bridge.get_category",
 		"notes": [
 			f"the key is that of the client shop.example.com, which may use {', '.join(names)}",
 			f"Migdal's API {stack.migdal_url}, its pages {stack.migdal_pages_url}: customer 999888777, code 123456",
+			f"Quanto {stack.quanto_url}, its banks {stack.banks_url}: CPF 11144477735, company 11222333000181",
+			f"its set-up {stack.url}/app/bank-api-setup/Quanto",
+			*_end_user(setup, keys),
 		],
 	}
+
+
+def _end_user(setup: Setup, keys: dict[str, str]) -> list[str]:
+	"""Somebody who shares data of both Open Finance banks, and the links to the pages that can be tried."""
+	url, pair = setup.admin.url, (keys["api_key"], keys["api_secret"])
+	quanto, pages = (ClientSite(url, *pair, module=module) for module in ("quanto", "consents"))
+	terms = {"document": PERSON, "user": USER, "redirect_url": "/"}
+	session = quanto.call("get_quanto_session_link", **terms)["session"]
+	for bank in ("ipe", "araucaria"):
+		setup.control("POST", f"/quanto/sessions/{session}/share", {"bank": bank})
+	setup.control("POST", f"/quanto/sessions/{session}/finish", {})
+	visit = quanto.call("get_quanto_session_link", **terms)["link"]
+	shared = pages.call("get_consents_link", user=USER, redirect_url="/")["link"]
+	return [
+		f"a session at Quanto to walk through, within the hour: {visit}",
+		f"what {USER} shares; the link opens one browser, within 15 minutes: {shared}",
+	]

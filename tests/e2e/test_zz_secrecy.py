@@ -1,6 +1,7 @@
-"""After the whole suite: no private key and no token stands in clear in what the installation has written or answers.
+"""After the whole suite: no private key, token, API key or number of a person stands in clear in what the installation has
+written or answers.
 
-The name puts it last. Run by itself it makes certificates, a consent and errors of its own first.
+The name puts it last. Run by itself it makes certificates, consents of both kinds and errors of its own first.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from conformance import Connection
 from faults import FAULTS
 from installation import Installation
 from migdal_bank import MigdalBank
+from quanto_bank import QuantoBank, cpf
 from secrecy import DOCTYPE, asks, found, statuses, traces
 
 from dev.web import Answer, Caller
@@ -26,6 +28,8 @@ class Search:
 	installation: Installation
 	bank: MigdalBank
 	connection: Connection
+	quanto: QuantoBank
+	shared: Connection
 	certificates: list[str]
 	secrets: list[bytes]
 
@@ -46,6 +50,10 @@ def _secrets() -> tuple[list[str], list[bytes]]:
 	for consent in frappe.get_all("Bank API Consent", {"state": "Active"}, pluck="name"):
 		for field in ("access_token", "refresh_token"):
 			secrets.append(consent_rows.secret(consent, field).reveal().encode())
+	for provider in frappe.get_all("Bank API Provider", {"connector": "quanto"}, pluck="name"):
+		doc = frappe.get_doc("Bank API Provider", provider)
+		for field in ("client_secret", "webhook_secret", "onboarding_link"):
+			secrets.append((doc.get_password(field, raise_exception=False) or "").encode())
 	return names, sorted(set(filter(None, secrets)))
 
 
@@ -60,10 +68,35 @@ def search(_installation: Installation) -> Iterator[Search]:
 			bank.site.api.answer("post_token_renewal", item_id=connection.item_id)
 			bank.site.api.answer("post_item_refresh", item_id=connection.item_id)
 	bank.recover()
+	quanto = QuantoBank(_installation)
+	shared = quanto.connect()
+	_provoke(quanto, shared)
 	_installation.settle(bank.provider)
+	_installation.settle(quanto.provider)
 	names, secrets = _installation.inside(_secrets)
-	assert len(names) >= 2 and len(secrets) > 50
-	yield Search(_installation, bank, connection, names, secrets)
+	assert len(names) >= 4 and len(secrets) > 50
+	secrets += [number.encode() for number in quanto.people.values()]
+	yield Search(_installation, bank, connection, quanto, shared, names, secrets)
+
+
+def _provoke(quanto: QuantoBank, shared: Connection) -> None:
+	"""Errors with numbers of persons and with the API key at hand: each has its log line, its answer, its row."""
+	person, api = quanto.people[shared.user], quanto.site.api
+	presence = {"psu_ip_address": "203.0.113.9", "psu_user_agent": "Mozilla/5.0"}
+	for name in ("500", "garbage", "HTML with 200"):
+		quanto.installation.control.fail(path="/v1/", times=1, **FAULTS[name])
+		api.answer("get_quanto_session_link", document=person, user=shared.user)
+		quanto.installation.control.fail(path="/v1/", times=1, **FAULTS[name])
+		api.answer("extend_quanto_consent", consent=shared.item_id, document=person, **presence)
+	quanto.recover()
+	assert (
+		api.answer("extend_quanto_consent", consent=shared.item_id, document=cpf(1), **presence).status >= 400
+	)
+	assert api.answer("get_quanto_session_link", document=person[:-1], user=shared.user).status >= 400
+	quanto.control.fail(401, code="API_KEY_INVALID", path="/v1/", times=2)
+	api.answer("get_quanto_consent", consent=shared.item_id)
+	quanto.recover()
+	quanto.link("only asked")
 
 
 def test_the_search_finds_what_is_there(search: Search) -> None:
@@ -157,3 +190,17 @@ def test_nothing_in_an_answer_for_the_client(search: Search) -> None:
 		answer = search.bank.site.api.answer(method, item_id=search.connection.item_id)
 		assert answer.status == 200
 		assert search.found(answer.text.encode()) == [], method
+	for method in ("get_quanto_consent", "get_quanto_consent_details", "get_bank_accounts", "get_resources"):
+		answer = search.quanto.site.api.answer(method, item_id=search.shared.item_id)
+		assert answer.status == 200, answer.text[:300]
+		assert search.found(answer.text.encode()) == [], method
+
+
+def test_a_persons_number_is_asked_for_by_post_only(search: Search) -> None:
+	"""An address is written into logs and histories: a number in it is refused before anything is done with it."""
+	person = search.quanto.people[search.shared.user]
+	caller = search.quanto.site.api.caller
+	for method in ("get_quanto_session_link", "extend_quanto_consent"):
+		path = f"/api/method/bank_api.quanto.{method}"
+		answer = caller.call("GET", path, query={"document": cpf(2), "user": search.shared.user})
+		assert answer.status >= 400 and person not in answer.text
