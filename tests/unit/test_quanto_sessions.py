@@ -528,6 +528,21 @@ class TestExtend:
 			self.extend(quanto)
 		assert caught.value.provider_code == code and len(quanto.requests) == 1
 
+	@pytest.mark.parametrize(
+		("status", "code", "kind"),
+		[
+			(401, "X", errors.ConsentRequired),
+			(401, "API_KEY_INVALID", errors.ConfigurationError),
+			(403, "X", errors.InvalidRequest),
+			(404, "X", errors.NotFound),
+		],
+	)
+	def test_a_stranger_and_an_ended_consent_are_no_matter_of_the_api_key(self, quanto, status, code, kind):
+		quanto.on(f"POST /v1/consents/{CONSENT}/extends", (status, refused(code)))
+		with pytest.raises(errors.ProviderError) as caught:
+			self.extend(quanto)
+		assert type(caught.value) is kind and CPF not in str(caught.value)
+
 
 def test_tokens_are_the_applications(quanto):
 	speaks = quanto.connector()

@@ -113,7 +113,7 @@ def extend(
 	body, text = client.object(
 		"POST",
 		client.names.path_extends,
-		About.CONSENT,
+		About.EXTENSION,
 		ids={"consent": consent_id},
 		headers={"x-fapi-customer-ip-address": presence.ip.strip()[:100], "x-customer-user-agent": agent},
 		body={"data": data},
