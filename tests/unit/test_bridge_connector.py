@@ -19,6 +19,7 @@ from bank_api.connectors.model import (
 	RateLimits,
 	Secret,
 	Token,
+	TransactionPage,
 	TransactionStatus,
 )
 from bank_api.connectors.rate_ledger import MemoryLedger, patience
@@ -620,14 +621,14 @@ def test_changed_transactions_page_by_page(wire, version):
 		("36000051006608", "-0.10", ROW)
 	]
 	assert page.rows[0].status is TransactionStatus.BOOKED
-	assert made.transactions(TOKEN, "42", SINCE, page.next_page) == ([], None)
+	assert made.transactions(TOKEN, "42", SINCE, page.next_page) == TransactionPage([], None)
 
 
 @BOTH
 def test_a_first_pass_has_no_since(wire, version):
 	own = {"account_id": "42"} if version == V3 else {}
 	wire.get(transactions_url(version), json={"resources": []}, match=[asked(**own, limit="2")])
-	assert connector(version).transactions(TOKEN, "42", None, None) == ([], None)
+	assert connector(version).transactions(TOKEN, "42", None, None) == TransactionPage([], None)
 
 
 @BOTH
