@@ -216,7 +216,9 @@ class Data:
 			entries = self.state.entries_of(read.item.id).values()
 			found = [entry.data for entry in entries if begin <= _day(entry.data) <= end]
 			found = [data for data in found if _matches(data, read.call)]
-			found.sort(key=lambda data: (data["transactionDateTime"], data.get("transactionId", "")), reverse=True)
+			found.sort(
+				key=lambda data: (data["transactionDateTime"], data.get("transactionId", "")), reverse=True
+			)
 			return self.paging.pages(read.call, found, self.paging.window(read.call), cursor=True)
 
 		return serve
