@@ -176,10 +176,11 @@ def _end_user(setup: Setup, keys: dict[str, str]) -> list[str]:
 	url, pair = setup.admin.url, (keys["api_key"], keys["api_secret"])
 	quanto, pages = (ClientSite(url, *pair, module=module) for module in ("quanto", "consents"))
 	terms = {"document": PERSON, "user": USER, "redirect_url": "/"}
-	session = quanto.call("get_quanto_session_link", **terms)["session"]
+	begun = quanto.call("get_quanto_session_link", **terms)
 	for bank in ("ipe", "araucaria"):
-		setup.control("POST", f"/quanto/sessions/{session}/share", {"bank": bank})
-	setup.control("POST", f"/quanto/sessions/{session}/finish", {})
+		setup.control("POST", f"/quanto/sessions/{begun['session']}/share", {"bank": bank})
+	setup.control("POST", f"/quanto/sessions/{begun['session']}/finish", {})
+	quanto.call("get_quanto_session", request=begun["request"])  # it is read now, whoever would have told
 	visit = quanto.call("get_quanto_session_link", **terms)["link"]
 	shared = pages.call("get_consents_link", user=USER, redirect_url="/")["link"]
 	return [
