@@ -11,6 +11,7 @@ from typing import Any
 
 import frappe
 
+from bank_api.connectors import consent_item
 from bank_api.connectors.base import ConsentConnector
 from bank_api.connectors.errors import (
 	MalformedResponse,
@@ -32,7 +33,7 @@ from bank_api.connectors.model import (
 	TokenHolder,
 	UserAction,
 )
-from bank_api.gateway import consent_grant, consent_item, consent_rows, items, providers
+from bank_api.gateway import consent_grant, consent_rows, items, providers
 from bank_api.gateway.clock import site_now, utc_now
 from bank_api.gateway.locks import exclusive
 

@@ -5,9 +5,10 @@ from datetime import datetime
 import frappe
 from frappe import _
 
+from bank_api.connectors import consent_item
 from bank_api.connectors.errors import ConsentRequired, NotFound, ProviderError
 from bank_api.connectors.model import Approval, ConsentStanding, Identity, Presence
-from bank_api.gateway import access, audit, consent_check, consent_item, consent_rows, items, sessions
+from bank_api.gateway import access, audit, consent_check, consent_rows, items, sessions
 from bank_api.gateway.consent_rows import ACTIVE, DOCTYPE
 from bank_api.gateway.errors import BadArgument
 

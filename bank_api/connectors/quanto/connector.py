@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NoReturn
 
+from bank_api.connectors import consent_item
 from bank_api.connectors.errors import InvalidRequest, NotFound, Unsupported, sealed
 from bank_api.connectors.model import (
 	AccountData,
@@ -119,12 +120,12 @@ class QuantoConnector:
 	@sealed
 	def items(self, token: Token) -> list[ItemData]:
 		"""The consent of the token."""
-		return [consents.item(consents.read_plain(self._client, token.consent_id))]
+		return [consent_item.state_of(consents.read_plain(self._client, token.consent_id))]
 
 	@sealed
 	def item(self, token: Token, provider_item_id: str, language: str = "en") -> ItemData:
 		"""See `Connector.item`."""
-		return consents.item(consents.read_plain(self._client, provider_item_id))
+		return consent_item.state_of(consents.read_plain(self._client, provider_item_id))
 
 	@sealed
 	def refresh_item(self, token: Token, provider_item_id: str) -> None:

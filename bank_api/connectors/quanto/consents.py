@@ -13,10 +13,7 @@ from bank_api.connectors.model import (
 	EndedBy,
 	EndReason,
 	Identity,
-	ItemData,
-	ItemStatus,
 	Presence,
-	UserAction,
 )
 from bank_api.connectors.quanto import documents, ofb_resources, paging
 from bank_api.connectors.quanto.client import QuantoClient
@@ -40,7 +37,6 @@ _REASONS = {
 	"INTERNAL_SECURITY_REASON": EndReason.SECURITY,
 }
 # After these the end user has not withdrawn anything: sharing again brings the same data back.
-_COME_AGAIN = (EndReason.EXPIRED, EndReason.TECHNICAL, EndReason.SECURITY)
 _NO_END_FROM_YEAR = 2300
 """Consents 2.2.0 wrote an indefinite end as 2300-01-01T00:00:00Z (3.3)."""
 _ENDED_ALREADY = frozenset({"CONSENTIMENTO_EM_STATUS_REJEITADO", "CONSENTIMENTO_JA_REJEITADO"})
@@ -159,35 +155,6 @@ def of_row(names: Names, row: dict[str, Any], text: str, zone: Any) -> ConsentDa
 		ended_by=ended_by,
 		end_reason=reason,
 	)
-
-
-def item(consent: ConsentData) -> ItemData:
-	"""A consent as the connection that it is: what its end user has to do now."""
-	status, action = _item_standing(consent)
-	return ItemData(
-		provider_item_id=consent.consent_id,
-		bank_id=consent.bank_id or None,
-		status=status,
-		status_code=0,
-		status_code_info=consent.status,
-		status_description=None,
-		user_action=action,
-		last_refresh=None,
-		authentication_expires_at=consent.expires_at,
-		payload=consent.payload,
-	)
-
-
-def _item_standing(consent: ConsentData) -> tuple[ItemStatus, UserAction]:
-	if consent.standing is ConsentStanding.VALID:
-		return ItemStatus.OK, UserAction.NONE
-	if consent.standing is ConsentStanding.WAITING:
-		return ItemStatus.WAITING, UserAction.AUTHENTICATE
-	if consent.standing is ConsentStanding.SUSPENDED:
-		return ItemStatus.PROVIDER_PROBLEM, UserAction.WAIT
-	if consent.end_reason in _COME_AGAIN:
-		return ItemStatus.ACTION_REQUIRED, UserAction.AUTHENTICATE
-	return ItemStatus.DELETED, UserAction.NONE
 
 
 def _own(found: ConsentData, consent_id: str) -> ConsentData:

@@ -1,4 +1,4 @@
-"""What a consent that is read with our own key means for its item: no second call, so the two never contradict."""
+"""What a consent that is read with our own key means for its item: one rule, so that the two never contradict."""
 
 from bank_api.connectors.model import (
 	Approval,
