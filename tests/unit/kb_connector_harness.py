@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from bank_api.connectors.kb import connector
-from bank_api.connectors.model import ConsentRequest, ProviderConfig, Secret, Token
+from bank_api.connectors.model import ConsentRequest, ProviderConfig, RateLimits, Secret, Token
 from bank_api.connectors.rate_ledger import MemoryLedger
 
 CONSENT = "kb-20260908T070000Z-00000000-0000-4000-8000-000000000001"
@@ -21,7 +21,9 @@ FAULT = (
 )
 
 
-def kb(url: str, *, ledger: Any = None, page_size: int = 500, **settings: str) -> Any:
+def kb(
+	url: str, *, ledger: Any = None, page_size: int = 500, limits: RateLimits | None = None, **settings: str
+) -> Any:
 	"""A connector whose addresses are all below one server."""
 	return connector(
 		ProviderConfig(
@@ -33,9 +35,10 @@ def kb(url: str, *, ledger: Any = None, page_size: int = 500, **settings: str) -
 			Secret("client-secret-1"),
 			connect_timeout=1.0,
 			read_timeout=0.5,
+			limits=limits or RateLimits(),
 			page_size=page_size,
 			settings={"environment": "Sandbox", "batch_timeout": "1", "max_attempts": "1", **settings},
-			secrets=KEYS,
+			secrets=dict(KEYS),
 		),
 		ledger or MemoryLedger(),
 	)
@@ -80,7 +83,11 @@ def refused(*errors: dict[str, Any]) -> str:
 
 def problem(code: str, place: str = "", message: str = "words of the bank") -> dict[str, Any]:
 	"""One entry of it."""
-	return {"code": code, "message": message, "additionalInfo": {"parameterName": place, "rejectedValue": "x"}}
+	return {
+		"code": code,
+		"message": message,
+		"additionalInfo": {"parameterName": place, "rejectedValue": "x"},
+	}
 
 
 def send(one: Any, content: bytes | None = None, media: str = "application/json", **changes: Any) -> Any:
