@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from benchmarks.common import connected, machine, versions
 
 RESULTS = Path(__file__).with_name("results.json")
-MODULES = ("serve", "small_read", "webhook_in", "webhook_out", "ingest", "resync", "signing")
+MODULES = ("serve", "small_read", "webhook_in", "webhook_out", "ingest", "resync", "signing", "payments")
 
 
 class Bar(NamedTuple):
@@ -37,9 +37,11 @@ class Bar(NamedTuple):
 
 
 BARS = {
+	"abo_vs_bytes": Bar(most=5),
 	"ingest_vs_insert": Bar(least=20),
 	"ingest_vs_load_data": Bar(least=0.15),
 	"ingest_peak_mb": Bar(most=250),
+	"pain001_vs_sepaxml": Bar(least=5),
 	"resync_seconds_100k": Bar(most=1),
 	"resync_seconds_1m": Bar(most=1.5),
 	"serve_vs_get_all": Bar(least=8),

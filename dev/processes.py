@@ -19,6 +19,16 @@ from dev.services import LOOPBACK, free_port, wait_until
 from dev.shell import guarded, tail
 
 QUEUES = "long,default,short"
+# The further listeners of the simulated providers, as options of `python -m bank_api.sandbox`.
+SANDBOX_PORTS = (
+	"migdal-port",
+	"migdal-pages-port",
+	"quanto-port",
+	"banks-port",
+	"kb-port",
+	"kb-api-port",
+	"kb-pages-port",
+)
 # No proxy stands between us and our own servers, whatever the environment says.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -293,12 +303,10 @@ def sandbox(
 ) -> Process:
 	"""The simulated providers: `python -m bank_api.sandbox`.
 
-	The process keeps its ports over restarts as `.port`, `.migdal_port`, `.migdal_pages_port`, `.quanto_port` and
-	`.banks_port`.
+	The process keeps its ports over restarts as `.port`, `.migdal_port` and so on, one for each of `SANDBOX_PORTS`.
 	"""
 	port = port or free_port()
-	names = ("migdal-port", "migdal-pages-port", "quanto-port", "banks-port")
-	ports = {"--port": port, **{f"--{name}": free_port() for name in names}}
+	ports = {"--port": port, **{f"--{name}": free_port() for name in SANDBOX_PORTS}}
 	data.mkdir(parents=True, exist_ok=True)
 	process = Process(
 		"sandbox",
@@ -317,7 +325,7 @@ def sandbox(
 		ready=lambda started: bool(re.search(r"^ready http", started.output(), re.M)),
 	)
 	process.port = port  # type: ignore[attr-defined]
-	for name in names:
+	for name in SANDBOX_PORTS:
 		setattr(process, name.replace("-", "_"), ports[f"--{name}"])
 	process.data = data  # type: ignore[attr-defined]
 	return process

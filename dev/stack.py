@@ -134,6 +134,26 @@ class Stack:
 		return f"http://{LOOPBACK}:{self['sandbox'].banks_port}"  # type: ignore[attr-defined]
 
 	@property
+	def kb_url(self) -> str:
+		"""The address of the simulated KB's software statements, over mutual TLS."""
+		return f"https://{LOOPBACK}:{self['sandbox'].kb_port}"  # type: ignore[attr-defined]
+
+	@property
+	def kb_api_url(self) -> str:
+		"""The address of the simulated KB's APIs and token endpoint."""
+		return f"http://{LOOPBACK}:{self['sandbox'].kb_api_port}"  # type: ignore[attr-defined]
+
+	@property
+	def kb_pages_url(self) -> str:
+		"""The address of the simulated KB's pages: registration, consent, the bank's channel."""
+		return f"http://{LOOPBACK}:{self['sandbox'].kb_pages_port}"  # type: ignore[attr-defined]
+
+	@property
+	def kb_ca(self) -> str:
+		"""The test authority of the simulated KB's server, as PEM."""
+		return (self["sandbox"].data / "kb" / "ca.pem").read_text()  # type: ignore[attr-defined]
+
+	@property
 	def migdal_ca(self) -> str:
 		"""The test authority to trust, as PEM."""
 		return (self["sandbox"].data / "migdal" / "ca.pem").read_text()  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-from bank_api.sandbox.app import Sandbox
+from bank_api.sandbox.app import FURTHER, Sandbox, listeners
 from bank_api.sandbox.server import Server, serve_in_thread
 from bank_api.sandbox.state import Options
 
@@ -54,35 +54,21 @@ def parser() -> argparse.ArgumentParser:
 	found.add_argument(
 		"--switch", action="append", default=[], metavar="NAME=JSON", help="set a switch; repeat"
 	)
-	found.add_argument(
-		"--migdal-port",
-		type=int,
-		default=0,
-		help="port of Migdal's API over mutual TLS (default: a free one)",
-	)
-	found.add_argument(
-		"--migdal-pages-port", type=int, default=0, help="port of Migdal's pages (default: a free one)"
-	)
-	found.add_argument(
-		"--migdal-switch",
-		action="append",
-		default=[],
-		metavar="NAME=JSON",
-		help="set a switch of Migdal; repeat",
-	)
-	found.add_argument(
-		"--quanto-port", type=int, default=0, help="port of Quanto's API and pages (default: a free one)"
-	)
-	found.add_argument(
-		"--banks-port", type=int, default=0, help="port of the banks behind Quanto (default: a free one)"
-	)
-	found.add_argument(
-		"--quanto-switch",
-		action="append",
-		default=[],
-		metavar="NAME=JSON",
-		help="set a switch of Quanto or its banks; repeat",
-	)
+	for listener in listeners():
+		found.add_argument(
+			f"--{listener.option}",
+			type=int,
+			default=0,
+			help=f"port of {listener.about} (default: a free one)",
+		)
+	for provider in FURTHER:
+		found.add_argument(
+			f"--{provider.name}-switch",
+			action="append",
+			default=[],
+			metavar="NAME=JSON",
+			help=f"set a switch of {provider.__name__}; repeat",
+		)
 	found.add_argument("--tls-cert", help="PEM chain; serves https")
 	found.add_argument("--tls-key", help="PEM key of --tls-cert")
 	return found
@@ -119,6 +105,7 @@ def options_of(args: argparse.Namespace) -> Options:
 		switches=switches,
 		migdal_switches=_switches(args.migdal_switch),
 		quanto_switches=_switches(args.quanto_switch),
+		kb_switches=_switches(args.kb_switch),
 	)
 
 
@@ -150,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
 	try:
 		sandbox = Sandbox(options_of(args))
 		server = Server(args.host, args.port, sandbox, tls)
-		ports = (args.migdal_port, args.migdal_pages_port, args.quanto_port, args.banks_port)
+		ports = [getattr(args, listener.option.replace("-", "_")) for listener in listeners()]
 		further = sandbox.listen(args.host, *ports)
 	except (OSError, ValueError) as error:
 		print(f"sandbox: {error}", file=sys.stderr)
@@ -168,8 +155,8 @@ def main(argv: list[str] | None = None) -> int:
 	)  # millions of rows that never die make frequent full collections costly
 	for each in further:
 		serve_in_thread(each)
-	names = ("migdal", "pages", "quanto", "banks")
-	places = " ".join(f"{name}={each.url}" for name, each in zip(names, further, strict=True))
+	named = zip(listeners(), further, strict=True)
+	places = " ".join(f"{listener.name}={each.url}" for listener, each in named)
 	print(f"ready {server.url} {places}", flush=True)
 	server.serve_forever(poll_interval=0.1)
 	for each in further:

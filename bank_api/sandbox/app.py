@@ -12,8 +12,9 @@ from werkzeug.wrappers import Request, Response
 from bank_api.sandbox.bridge.provider import Bridge
 from bank_api.sandbox.clock import parse_instant
 from bank_api.sandbox.control import CoreControl
-from bank_api.sandbox.door import Door, Endpoint
-from bank_api.sandbox.http import ControlError, ControlRoute, ExactNumber
+from bank_api.sandbox.door import Door
+from bank_api.sandbox.http import ControlError, ControlRoute, ExactNumber, Listener
+from bank_api.sandbox.kb.provider import Kb
 from bank_api.sandbox.migdal.provider import Migdal
 from bank_api.sandbox.quanto.provider import Quanto
 from bank_api.sandbox.server import Server
@@ -21,6 +22,7 @@ from bank_api.sandbox.state import Core, Meta, Options
 from bank_api.sandbox.webhooks import Delivery, Target
 
 CONTROL = "/_control"
+FURTHER = (Migdal, Quanto, Kb)  # those with listeners of their own, in the order of their ports
 _log = logging.getLogger("bank_api.sandbox")
 
 
@@ -36,11 +38,14 @@ class Sandbox:
 	def __init__(self, options: Options) -> None:
 		self.options = options
 		start = parse_instant(options.now) if options.now else None
-		self.core = Core(options, [Target, Delivery, *Bridge.kinds, *Migdal.kinds, *Quanto.kinds], start)
+		kinds = [kind for provider in (Bridge, *FURTHER) for kind in provider.kinds]
+		self.core = Core(options, [Target, Delivery, *kinds], start)
 		self.url = options.public_url
 		self.bridge = Bridge(self.core, lambda: self.url)
 		self.migdal = Migdal(self.core)
 		self.quanto = Quanto(self.core)
+		self.kb = Kb(self.core)
+		self.further = (self.migdal, self.quanto, self.kb)
 		shared = CoreControl(
 			self.core,
 			self.bridge.sender,
@@ -59,7 +64,7 @@ class Sandbox:
 			self.bridge.fault_body,
 		)
 		self.map = Map(strict_slashes=False, redirect_defaults=False, merge_slashes=False)
-		controls = (shared, self.bridge.control, self.migdal.control, self.quanto.control)
+		controls = (shared, self.bridge.control, *(provider.control for provider in self.further))
 		routes = [route for control in controls for route in control.routes()]
 		for route in routes:
 			self.map.add(Rule(CONTROL + route.path, methods=[route.method], endpoint=route))
@@ -85,84 +90,28 @@ class Sandbox:
 		return self.bridge.error(request.path, status, code, message)
 
 	def _reset(self, switches: bool) -> None:
-		self.core.store.clear(keep=(Meta, *self.bridge.kept, *self.quanto.kept))
-		self.bridge.reset(switches)
-		self.migdal.reset(switches)
-		self.quanto.reset(switches)
+		providers = (self.bridge, *self.further)
+		self.core.store.clear(keep=(Meta, *(kind for provider in providers for kind in provider.kept)))
+		for provider in providers:
+			provider.reset(switches)
 
 	# further listeners
-	def listen(
-		self, host: str, port: int, pages_port: int, quanto_port: int = 0, banks_port: int = 0
-	) -> list[Server]:
-		"""Bind the further listeners: Migdal's API over mutual TLS and its pages, Quanto, and the banks behind it.
+	def listen(self, host: str, *ports: int) -> list[Server]:
+		"""Bind the further providers' listeners.
 
 		Args:
 			host: The address to bind.
-			port: Port of Migdal's API; 0 takes a free one, as with all of them.
-			pages_port: Port of Migdal's pages.
-			quanto_port: Port of Quanto's API and pages.
-			banks_port: Port of the banks' APIs and pages.
+			*ports: One for each of ``listeners()``; 0 takes a free one, and so do those left out.
 
 		Returns:
 			The servers in this order, bound but not yet serving.
 		"""
-		return [
-			*self._listen_migdal(host, port, pages_port),
-			*self._listen_quanto(host, quanto_port, banks_port),
-		]
-
-	def _listen_migdal(self, host: str, port: int, pages_port: int) -> list[Server]:
-		migdal = self.migdal
-		with self.core.lock:
-			contexts = [migdal.server_context(host, demand=demand) for demand in (True, False)]
-			self.core.store.flush()
-		api = Server(host, port, self._door("migdal", migdal.api_endpoints()), contexts[0])
-		migdal.demand = lambda demanded: setattr(api, "tls", contexts[0 if demanded else 1])
-		migdal.demand(migdal.state.switches.client_certificate == "required")
-		pages = Server(host, pages_port, self._door("pages", migdal.page_endpoints()))
-		migdal.url, migdal.pages_url = api.url, pages.url
-		return [api, pages]
-
-	def _listen_quanto(self, host: str, port: int, banks_port: int) -> list[Server]:
-		quanto, banks = self.quanto, self.quanto.banks
-		further = Door(
-			self.core,
-			"banks",
-			"openbanking",
-			banks.endpoints(),
-			quanto.before,
-			banks.router_error,
-			banks.fault_body,
-			banks.echo,
-		)
-		own = Door(
-			self.core,
-			"quanto",
-			"quanto",
-			quanto.endpoints(),
-			quanto.before,
-			quanto.router_error,
-			quanto.fault_body,
-			quanto.echo,
-		)
-		servers = [Server(host, port, own), Server(host, banks_port, further)]
-		quanto.url, banks.url = (server.url for server in servers)
-		quanto.answer = further.answer
-		quanto.watch()
+		left = list(ports)
+		servers: list[Server] = []
+		for provider in self.further:
+			own = [left.pop(0) if left else 0 for _ in provider.listeners]
+			servers += provider.listen(host, *own)
 		return servers
-
-	def _door(self, name: str, endpoints: list[tuple[str, str, Endpoint]]) -> Door:
-		migdal = self.migdal
-		return Door(
-			self.core,
-			name,
-			"openhub",
-			endpoints,
-			migdal.before,
-			migdal.router_error,
-			migdal.fault_body,
-			migdal.echo,
-		)
 
 	# control
 	def _control(self, request: Request) -> Response:
@@ -187,10 +136,9 @@ class Sandbox:
 			return route.handler(values, **args)
 		with self.core.lock:
 			self.bridge.before()
-			if route.path.startswith("/migdal"):
-				self.migdal.before()
-			if route.path.startswith("/quanto"):
-				self.quanto.before()
+			for provider in self.further:
+				if route.path.startswith(f"/{provider.name}"):
+					provider.before()
 			try:
 				return route.handler(values, **args)
 			finally:
@@ -214,10 +162,16 @@ class Sandbox:
 	def close(self) -> None:
 		"""Stop the webhooks and write what is left."""
 		self.bridge.sender.stop()
-		self.quanto.stop()
+		for provider in self.further:
+			provider.stop()
 		with self.core.lock:
 			self.core.store.close()
 
 
 def _json(value: dict[str, Any], status: int = 200) -> Response:
 	return Response(json.dumps(value, ensure_ascii=False), status, content_type="application/json")
+
+
+def listeners() -> list[Listener]:
+	"""Return the further providers' listeners, in the order of their ports."""
+	return [listener for provider in FURTHER for listener in provider.listeners]

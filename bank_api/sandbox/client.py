@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urljoin
 
 import requests
 
+from bank_api.sandbox.kb.client import KbSandbox
 from bank_api.sandbox.migdal.client import MigdalSandbox
 from bank_api.sandbox.page import Page, SandboxError, excerpt
 from bank_api.sandbox.quanto.client import QuantoSandbox
@@ -134,6 +135,7 @@ class SandboxControl:
 		self.session = requests.Session()
 		self.migdal = MigdalSandbox(self.call)
 		self.quanto = QuantoSandbox(self.call)
+		self.kb = KbSandbox(self.call)
 
 	def call(self, method: str, path: str, /, **values: Any) -> dict[str, Any]:
 		"""Make a control call.

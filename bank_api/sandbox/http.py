@@ -41,3 +41,12 @@ class ControlRoute:
 	path: str
 	handler: Callable[..., dict[str, Any]]
 	locked: bool = True
+
+
+@dataclass(frozen=True)
+class Listener:
+	"""A port of a provider's own: its name in the ``ready`` line, its option on the command line, what is behind it."""
+
+	name: str
+	option: str
+	about: str

@@ -33,6 +33,7 @@ class Options:
 	switches: dict[str, Any] = field(default_factory=dict)
 	migdal_switches: dict[str, Any] = field(default_factory=dict)
 	quanto_switches: dict[str, Any] = field(default_factory=dict)
+	kb_switches: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -37,7 +37,7 @@ class Quanto:
 
 	control: SandboxControl
 	setup: Setup
-	exchanges: list[Exchange] = field(default_factory=list)
+	exchanges: list[Exchange] = field(default_factory=list, repr=False)
 
 	@property
 	def sandbox(self) -> QuantoSandbox:

@@ -88,10 +88,10 @@ def running(**options: Any) -> Iterator[SandboxControl]:
 
 
 @contextmanager
-def running_migdal(**options: Any) -> Iterator[SandboxControl]:
-	"""Run a sandbox in this process with Migdal's listeners too."""
+def serving(**options: Any) -> Iterator[SandboxControl]:
+	"""Run a sandbox in this process with all its listeners."""
 	sandbox = Sandbox(Options(**options))
-	servers = [Server("127.0.0.1", 0, sandbox), *sandbox.listen("127.0.0.1", 0, 0)]
+	servers = [Server("127.0.0.1", 0, sandbox), *sandbox.listen("127.0.0.1")]
 	sandbox.url = servers[0].url
 	for server in servers:
 		serve_in_thread(server)
@@ -102,6 +102,9 @@ def running_migdal(**options: Any) -> Iterator[SandboxControl]:
 			server.shutdown()
 			server.server_close()
 		sandbox.close()
+
+
+running_migdal = serving
 
 
 @dataclass

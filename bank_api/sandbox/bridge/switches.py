@@ -1,24 +1,27 @@
 """What Bridge leaves open is a switch here, with the guessed value as its default (README.md lists them)."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-CHOICES = {
-	"retry_after": ("none", "seconds", "date"),
-	"end_of_list": ("null", "string", "empty", "absent"),
-	"next_uri": ("relative", "absolute"),
-	"page_quirk": ("none", "short", "empty", "overlap"),
-	"transactions_order": ("id", "updated_at", "date_desc"),
-	"v3_error_shape": ("errors", "flat"),
-	"unshared_account": ("disabled", "absent"),
-	"category_single_shape": ("top", "resources"),
-	"login_data": ("demo", "login"),
-}
+from bank_api.sandbox.switches import SwitchBoard
 
 
 @dataclass
-class Switches:
+class Switches(SwitchBoard):
 	"""Behaviour that tests may change; numbers of section 8 are Bridge's documented ones."""
+
+	CHOICES: ClassVar[dict[str, tuple[Any, ...]]] = {
+		"retry_after": ("none", "seconds", "date"),
+		"end_of_list": ("null", "string", "empty", "absent"),
+		"next_uri": ("relative", "absolute"),
+		"page_quirk": ("none", "short", "empty", "overlap"),
+		"transactions_order": ("id", "updated_at", "date_desc"),
+		"v3_error_shape": ("errors", "flat"),
+		"unshared_account": ("disabled", "absent"),
+		"category_single_shape": ("top", "resources"),
+		"login_data": ("demo", "login"),
+	}
+	FREE: ClassVar[tuple[str, ...]] = ("v2_info_ok",)
 
 	# headers and credentials
 	version_check: bool = True
@@ -75,24 +78,3 @@ class Switches:
 	# data
 	login_data: str = "demo"
 	history_days: int = 730
-
-	def update(self, values: dict[str, Any]) -> None:
-		"""Change some switches.
-
-		Args:
-			values: New values by name.
-
-		Raises:
-			ValueError: An unknown name, or a value of the wrong type or outside its choices.
-		"""
-		known = {f.name for f in fields(self)}
-		for name, value in values.items():
-			if name not in known:
-				raise ValueError(f"unknown switch {name}")
-			current = getattr(Switches(), name)
-			if name in CHOICES and value not in CHOICES[name]:
-				raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}")
-			if name not in CHOICES and name != "v2_info_ok" and type(value) is not type(current):
-				raise ValueError(f"{name} must be {type(current).__name__}")
-		for name, value in values.items():
-			setattr(self, name, value)

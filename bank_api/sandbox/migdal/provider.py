@@ -13,6 +13,8 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from bank_api.sandbox.door import Door, Endpoint
+from bank_api.sandbox.http import Listener
 from bank_api.sandbox.migdal import errors
 from bank_api.sandbox.migdal.authority import SIGNING, TRANSPORT, Authority
 from bank_api.sandbox.migdal.call import Call, Reply
@@ -27,10 +29,10 @@ from bank_api.sandbox.migdal.reading import Reading
 from bank_api.sandbox.migdal.state import MigdalState
 from bank_api.sandbox.migdal.verifier import Verifier
 from bank_api.sandbox.migdal.views import Views
-from bank_api.sandbox.server import PEER_CERTIFICATE
+from bank_api.sandbox.server import PEER_CERTIFICATE, Server
 from bank_api.sandbox.state import Core
+from bank_api.sandbox.store import Record
 
-Endpoint = Callable[..., Response]
 CONSENT_BASES = ("/api/consent/v1.6/consents", "/v1/consents")
 LOAN_BASES = ("/api/loan/v1.4/loans", "/v1/loans")
 _ACCEPTED = ("application/json", "application/problem+json", "application/*", "*/*")
@@ -46,7 +48,13 @@ class Migdal:
 		core: What all providers share.
 	"""
 
+	name = "migdal"
+	listeners = (
+		Listener("migdal", "migdal-port", "Migdal's API over mutual TLS"),
+		Listener("pages", "migdal-pages-port", "Migdal's pages"),
+	)
 	kinds = KINDS
+	kept: tuple[type[Record], ...] = ()  # by a reset
 
 	def __init__(self, core: Core) -> None:
 		self.core = core
@@ -91,7 +99,31 @@ class Migdal:
 		trusted = self.authority.trusted
 		return {usage: trusted[usage].certificate for usage in (TRANSPORT, SIGNING)}
 
-	def server_context(self, host: str, *, demand: bool) -> ssl.SSLContext:
+	def listen(self, host: str, port: int, pages_port: int) -> list[Server]:
+		"""Bind the listeners: the API over mutual TLS, and the end user's pages; a port of 0 takes a free one."""
+		with self.core.lock:
+			contexts = [self._server_context(host, demand=demand) for demand in (True, False)]
+			self.core.store.flush()
+		api = Server(host, port, self._door("migdal", self.api_endpoints()), contexts[0])
+		self.demand = lambda demanded: setattr(api, "tls", contexts[0 if demanded else 1])
+		self.demand(self.state.switches.client_certificate == "required")
+		pages = Server(host, pages_port, self._door("pages", self.page_endpoints()))
+		self.url, self.pages_url = api.url, pages.url
+		return [api, pages]
+
+	def _door(self, name: str, endpoints: list[tuple[str, str, Endpoint]]) -> Door:
+		return Door(
+			self.core,
+			name,
+			"openhub",
+			endpoints,
+			self.before,
+			self.router_error,
+			self.fault_body,
+			self.echo,
+		)
+
+	def _server_context(self, host: str, *, demand: bool) -> ssl.SSLContext:
 		"""Make the TLS context of the API's listener.
 
 		Args:
@@ -264,6 +296,9 @@ class Migdal:
 			return ""
 		code = errors.CODES.get(status, "SERVICE_BLOCKED")
 		return errors.body(code, "A failure on demand.", None, "tpp")[0]
+
+	def stop(self) -> None:
+		"""Nothing runs in the background."""
 
 	def reset(self, switches: bool) -> None:
 		"""Forget everything but the authorities; the customers are made anew."""

@@ -1,26 +1,28 @@
 """What the protocol file leaves open is a switch here, with the likelier value as its default."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-CHOICES: dict[str, tuple[Any, ...]] = {
-	"client_certificate": ("required", "optional"),
-	"signature_mode": ("lenient", "strict"),
-	"key_id_style": ("percent_spaces", "raw", "percent_all", "rfc2253", "rfc1779", "openssl"),
-	"link_shape": (1, 2, 3, 4),
-	"error_form": ("tpp", "problem"),
-	"spelling": ("scheme", "schema"),
-	"links": ("relative", "absolute"),
-	"resource_ids": ("account", "consent"),
-	"delete_final": (204, 400),
-	"replaced_status": ("expired", "terminatedByTpp"),
-	"transaction_details_key": ("transactionsDetails", "transactionDetails"),
-}
+from bank_api.sandbox.switches import SwitchBoard
 
 
 @dataclass
-class MigdalSwitches:
+class MigdalSwitches(SwitchBoard):
 	"""Behaviour that tests may change; see README.md."""
+
+	CHOICES: ClassVar[dict[str, tuple[Any, ...]]] = {
+		"client_certificate": ("required", "optional"),
+		"signature_mode": ("lenient", "strict"),
+		"key_id_style": ("percent_spaces", "raw", "percent_all", "rfc2253", "rfc1779", "openssl"),
+		"link_shape": (1, 2, 3, 4),
+		"error_form": ("tpp", "problem"),
+		"spelling": ("scheme", "schema"),
+		"links": ("relative", "absolute"),
+		"resource_ids": ("account", "consent"),
+		"delete_final": (204, 400),
+		"replaced_status": ("expired", "terminatedByTpp"),
+		"transaction_details_key": ("transactionsDetails", "transactionDetails"),
+	}
 
 	# certificates and signatures (section 5)
 	client_certificate: str = "required"
@@ -68,24 +70,3 @@ class MigdalSwitches:
 	error_form: str = "tpp"
 	otp: str = "123456"
 	otp_attempts: int = 3
-
-	def update(self, values: dict[str, Any]) -> None:
-		"""Change some switches.
-
-		Args:
-			values: New values by name.
-
-		Raises:
-			ValueError: An unknown name, or a value of the wrong type or outside its choices.
-		"""
-		fresh = MigdalSwitches()
-		known = {f.name for f in fields(self)}
-		for name, value in values.items():
-			if name not in known:
-				raise ValueError(f"unknown switch {name}")
-			if name in CHOICES and value not in CHOICES[name]:
-				raise ValueError(f"{name} must be one of {', '.join(map(str, CHOICES[name]))}")
-			if name not in CHOICES and type(value) is not type(getattr(fresh, name)):
-				raise ValueError(f"{name} must be {type(getattr(fresh, name)).__name__}")
-		for name, value in values.items():
-			setattr(self, name, value)

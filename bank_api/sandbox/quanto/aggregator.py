@@ -95,7 +95,8 @@ class Aggregator:
 		environ["REMOTE_ADDR"] = "127.0.0.1"
 		try:
 			found = self._answer(Request(environ))
-			found.get_data()
+			found.direct_passthrough = False
+			found.get_data()  # to its end: a connection that is cut inside the body shows here
 		except CutConnection as error:
 			raise OfbError(504, detail="The institution did not answer.") from error
 		return found

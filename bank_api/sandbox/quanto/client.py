@@ -236,7 +236,7 @@ class QuantoSandbox:
 			raise SandboxError(f"onboarding: {answer.status_code} {excerpt(answer.text)}")
 		ready = Setup(self.url, answer.json()["apiKey"], organization, software)
 		for usage, profile in (("TRANSPORT", "BRCAC"), ("SIGNATURE", "BRSEAL")):
-			chain, key = self.certificate(profile, organization, software)
+			chain, key = self.certificate(profile, organization, software, days=3650)
 			_done(
 				ready.call(
 					"POST", "/v1/certificates", json={"type": usage, "certificate": chain, "privateKey": key}

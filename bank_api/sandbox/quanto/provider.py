@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 from werkzeug.wrappers import Request, Response
 
-from bank_api.sandbox.door import Endpoint
+from bank_api.sandbox.door import Door, Endpoint
+from bank_api.sandbox.http import Listener
 from bank_api.sandbox.quanto import errors
 from bank_api.sandbox.quanto.aggregator import Aggregator
 from bank_api.sandbox.quanto.api import Answer, Api
@@ -24,6 +25,7 @@ from bank_api.sandbox.quanto.pages import OnboardingPages, Pages
 from bank_api.sandbox.quanto.sessions import Consents, Sessions
 from bank_api.sandbox.quanto.setup import Setup
 from bank_api.sandbox.quanto.switches import QuantoSwitches
+from bank_api.sandbox.server import Server
 from bank_api.sandbox.state import Core
 
 _log = logging.getLogger("bank_api.sandbox")
@@ -37,6 +39,11 @@ class Quanto:
 		core: What all providers share.
 	"""
 
+	name = "quanto"
+	listeners = (
+		Listener("quanto", "quanto-port", "Quanto's API and pages"),
+		Listener("banks", "banks-port", "the banks behind Quanto"),
+	)
 	kinds = [*KINDS, *BANK_KINDS]
 	kept = KEPT
 
@@ -71,6 +78,36 @@ class Quanto:
 
 	def _addresses(self) -> tuple[str, str]:
 		return self.banks.url, self.url
+
+	# listeners
+	def listen(self, host: str, port: int, banks_port: int) -> list[Server]:
+		"""Bind the listeners: Quanto, and the banks behind it; a port of 0 takes a free one."""
+		banks = self.banks
+		own = Door(
+			self.core,
+			"quanto",
+			"quanto",
+			self.endpoints(),
+			self.before,
+			self.router_error,
+			self.fault_body,
+			self.echo,
+		)
+		further = Door(
+			self.core,
+			"banks",
+			"openbanking",
+			banks.endpoints(),
+			self.before,
+			banks.router_error,
+			banks.fault_body,
+			banks.echo,
+		)
+		servers = [Server(host, port, own), Server(host, banks_port, further)]
+		self.url, banks.url = (server.url for server in servers)
+		self.answer = further.answer
+		self.watch()
+		return servers
 
 	# routes
 	def endpoints(self) -> list[tuple[str, str, Endpoint]]:

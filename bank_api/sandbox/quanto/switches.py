@@ -1,17 +1,19 @@
 """What the protocol file leaves open, and limits that tests may change."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-CHOICES: dict[str, tuple[Any, ...]] = {
-	"approval_end": ("unavailable", "rejected"),
-	"webhook_clock": ("real", "sandbox"),
-}
+from bank_api.sandbox.switches import SwitchBoard
 
 
 @dataclass
-class QuantoSwitches:
+class QuantoSwitches(SwitchBoard):
 	"""Behaviour that tests may change; see README.md."""
+
+	CHOICES: ClassVar[dict[str, tuple[Any, ...]]] = {
+		"approval_end": ("unavailable", "rejected"),
+		"webhook_clock": ("real", "sandbox"),
+	}
 
 	# Quanto (section 2.3)
 	auth_header: str = "Authorization"
@@ -41,25 +43,3 @@ class QuantoSwitches:
 	balances: int = 420
 	tpm: int = 500
 	tps: int = 300
-
-	def update(self, values: dict[str, Any]) -> None:
-		"""Change some switches.
-
-		Args:
-			values: New values by name.
-
-		Raises:
-			ValueError: An unknown name, or a value of the wrong type or outside its choices.
-		"""
-		fresh = QuantoSwitches()
-		known = {f.name for f in fields(self)}
-		for name, value in values.items():
-			if name not in known:
-				raise ValueError(f"unknown switch {name}")
-			if name in CHOICES and value not in CHOICES[name]:
-				raise ValueError(f"{name} must be one of {', '.join(map(str, CHOICES[name]))}")
-			wanted = type(getattr(fresh, name))
-			if type(value) is not wanted and not (wanted is float and type(value) is int):
-				raise ValueError(f"{name} must be {wanted.__name__}")
-		for name, value in values.items():
-			setattr(self, name, float(value) if type(getattr(fresh, name)) is float else value)
