@@ -368,6 +368,9 @@ def test_no_garbage_is_a_registration(salt, data):
 def test_keys_are_whole_and_new():
 	keys = {setup.new_key().reveal() for _ in range(20)}
 	assert len(keys) == 20 and all(len(base64.b64decode(key)) == 32 for key in keys)
+	fixed = kb("http://127.0.0.1:1", registration_key=VECTOR_KEY.reveal())
+	assert fixed.new_registration_key() == VECTOR_KEY
+	assert kb("http://127.0.0.1:1").new_registration_key() != VECTOR_KEY
 
 
 def test_the_registrations_page():

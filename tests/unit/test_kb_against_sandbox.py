@@ -10,7 +10,14 @@ from kb_harness import BATCHES, CALLBACK, PARTNER, TOMORROW, payment, running_kb
 
 from bank_api.connectors import errors
 from bank_api.connectors.kb import connector
-from bank_api.connectors.model import ConsentRequest, KeyPair, ProviderConfig, Secret, Token, TransactionStatus
+from bank_api.connectors.model import (
+	ConsentRequest,
+	KeyPair,
+	ProviderConfig,
+	Secret,
+	Token,
+	TransactionStatus,
+)
 from bank_api.connectors.onboarding import Application, Software
 from bank_api.connectors.payments_model import BatchStanding
 from bank_api.connectors.rate_ledger import MemoryLedger
@@ -272,7 +279,8 @@ def test_a_repeated_identification_is_never_called_a_refusal(sandbox, tpp):
 def test_eight_threads_with_a_batch_each(sandbox, tpp):
 	got: list[str] = []
 	threads = [
-		threading.Thread(target=lambda n=n: got.append(tpp.submit(f"T{n}", payment(n)).batch_id)) for n in range(8)
+		threading.Thread(target=lambda n=n: got.append(tpp.submit(f"T{n}", payment(n)).batch_id))
+		for n in range(8)
 	]
 	for thread in threads:
 		thread.start()

@@ -63,7 +63,7 @@ class KbConnector:
 
 	def new_registration_key(self) -> Secret:
 		"""See `RegistrationConnector.new_registration_key`."""
-		return setup.new_key()
+		return Secret(self._settings.registration_key) if self._settings.registration_key else setup.new_key()
 
 	@sealed
 	def registration_url(self, application: Application, key: Secret, state: str) -> Secret:

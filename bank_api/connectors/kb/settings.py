@@ -40,6 +40,8 @@ class KbSettings:
 		names: see `names.Names`.
 		registration_url: software statements, over mutual TLS.
 		registration_page: where a client registers our application, in a browser.
+		registration_key: the one key that registrations are sealed with, in base64; only KB's own sandbox has such a
+			one (2.4, step 6). Empty for a new key each time.
 		authorize_url: CAAS, in a browser.
 		token_url: CAAS, for us.
 		adaa_url: accounts; with its version.
@@ -73,6 +75,7 @@ class KbSettings:
 	names: Names = field(default_factory=Names)
 	registration_url: str = ""
 	registration_page: str = ""
+	registration_key: str = field(default="", repr=False)
 	authorize_url: str = ""
 	token_url: str = ""
 	adaa_url: str = ""
@@ -128,6 +131,7 @@ def read_settings(values: Mapping[str, str], base_url: str) -> KbSettings:
 		names=read_names(values),
 		registration_url=read.url("registration_url"),
 		registration_page=read.url("registration_page"),
+		registration_key=read.text("registration_key", ""),
 		authorize_url=read.url("authorize_url"),
 		token_url=read.url("token_url"),
 		adaa_url=read.url("adaa_url", version),
