@@ -36,7 +36,8 @@ def _api(name: str) -> Any:
 	for operations in document["paths"].values():
 		for operation in operations.values():
 			# The files name a scheme that they do not define (registration), or one that tokens are checked by elsewhere.
-			operation.pop("security", None) if isinstance(operation, dict) else None
+			if isinstance(operation, dict):
+				operation.pop("security", None)
 	return OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
 
 

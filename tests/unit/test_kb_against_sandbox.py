@@ -219,6 +219,28 @@ def test_nothing_is_taken(sandbox, tpp):
 		)
 
 
+def test_a_file_is_stored(sandbox, tpp):
+	"""The file of the protocol file's appendix: two payments, 1734.56 CZK."""
+	lines = (
+		"UHL1080926SYNTHETIC SRO       1000000005001999000000000000",
+		"1 1501 001000 0100",
+		"2 000019-1000000005 00000000173456 090926",
+		"000000-1234567899 000000123456 20260042 01000308 0000000077 AV:Faktura 2026/0042",
+		"000019-2000145399 000000050000 0 08000000 0000000000 AV:Zaloha|druha cast",
+		"3 +",
+		"5 +",
+	)
+	content = "".join(f"{line}\r\n" for line in lines).encode("windows-1250")
+	media = "text/plain; charset=windows-1250"
+	options = {"exchange_id": "KM-1", "mode": "BATCH", "name": "KM"}
+	got = tpp.one.submit(tpp.token, content, media, payments=2, **options)
+	assert (got.standing, got.payments, str(got.total_debit)) == (BatchStanding.WAITING, 2, "1734.56")
+	with pytest.raises(errors.OutcomeUnknown) as caught:
+		tpp.one.submit(tpp.token, content, media, payments=2, **{**options, "exchange_id": "KM-2"})
+	assert caught.value.provider_code == "AM05", "the same file a second time"
+	assert sandbox.kb.book(exchange="KM-2")["count"] == 0
+
+
 @pytest.mark.parametrize(
 	("action", "standing"),
 	[("refuse", BatchStanding.REJECTED), ("expire", BatchStanding.EXPIRED)],

@@ -41,7 +41,7 @@ def outcome(*steps, expected=errors.OutcomeUnknown, **changes):
 	"""Send a batch; a second call would be answered well, and there must be none."""
 	with ScriptedServer(*steps, SECOND) as server:
 		with pytest.raises(expected) as caught:
-			send(kb(server.url), **changes)
+			send(kb(server.url, max_attempts="3"), **changes)
 	assert len(server.requests) == 1, "sent twice"
 	assert type(caught.value) is expected
 	return caught.value
@@ -214,6 +214,7 @@ def test_answers_that_fit_what_was_sent(changes, standing, rejected):
 		{"instructionStatus": None},
 		{"transactionIdentification": None},
 		{"transactionIdentification": ""},
+		{"instructionStatus": "RJCT", "rejectedTransactionDebitCount": 2, "signInfo": {"state": "OPEN"}},
 		{"signInfo": {"state": "CLOSE", "signId": "S"}},
 		{"signInfo": {"state": "REJECT", "signId": "S"}},
 		{"totalDebitAmount": "much"},

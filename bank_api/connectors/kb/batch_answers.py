@@ -55,8 +55,8 @@ def submitted(answer: Answer, names: Names, *, exchange_id: str, payments: int) 
 	rejected = _rejected(body, payments)
 	standing = _standing_when_stored(status, payments, rejected)
 	sign = _sign(body)
-	if standing is BatchStanding.WAITING and _SIGNED.get(sign[0]) not in (None, BatchStanding.WAITING):
-		raise MalformedResponse("The answer says that the batch is signed already.")
+	if _SIGNED.get(sign[0]) not in (None, standing):
+		raise MalformedResponse("The answer's status and signature contradict each other.")
 	return SubmittedBatch(
 		batch_id=_required(body.get("transactionIdentification"), "id"),
 		exchange_id=exchange_id,
