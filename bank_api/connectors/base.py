@@ -32,12 +32,18 @@ from bank_api.connectors.model import (
 )
 from bank_api.connectors.onboarding import (
 	ApiKey,
+	Application,
+	ClientCredentials,
 	Credentials,
+	EventSubscription,
 	Institution,
+	Software,
+	SoftwareStatement,
 	Subscription,
 	Theme,
 	UploadedCertificate,
 )
+from bank_api.connectors.payments_model import BatchStatus, SubmittedBatch
 
 
 class Connector(Protocol):
@@ -303,3 +309,130 @@ class SetupConnector(Protocol):
 
 	def event_types(self) -> Sequence[str]:
 		"""Events that a webhook may be sent for."""
+
+
+class RegistrationConnector(Protocol):
+	"""A bank where our program is introduced by the vendor, then registered by each client in a browser."""
+
+	def software_statement(self, software: Software) -> SoftwareStatement:
+		"""Introduce the program; the statement serves for some months. Never repeated by itself.
+
+		Raises:
+			InvalidRequest: the bank does not take a value; the sentence names the fields.
+			ConfigurationError: our certificate is missing, or the bank does not accept it.
+		"""
+
+	def new_registration_key(self) -> Secret:
+		"""A key for one registration: keep it until the browser is back."""
+
+	def registration_url(self, application: Application, key: Secret, state: str) -> Secret:
+		"""The page on which a client registers the program. It carries the key: show it once, keep it nowhere."""
+
+	def read_registration(self, salt: str, encrypted_data: str, key: Secret) -> ClientCredentials:
+		"""What the browser brought back.
+
+		Raises:
+			InvalidRequest: it does not belong to this key, or was changed.
+		"""
+
+
+class NudgeConnector(Protocol):
+	"""A bank that tells, account by account, when there is something new to read."""
+
+	def subscribe(self, token: Token, provider_account_id: str, url: str, key: Secret) -> EventSubscription:
+		"""Ask to be told of an account. Never repeated by itself.
+
+		Args:
+			token: of the consent.
+			provider_account_id: the account.
+			url: our event interface; the bank asks it for its version before it answers.
+			key: by which the bank will be known there.
+
+		Raises:
+			InvalidRequest: the bank cannot reach the address, or does not like its answer.
+		"""
+
+	def subscription(
+		self, token: Token, provider_account_id: str, subscription_id: str
+	) -> EventSubscription | None:
+		"""The subscription as the bank has it; None if it does not know it."""
+
+	def unsubscribe(self, token: Token, provider_account_id: str, subscription_id: str) -> None:
+		"""Ask to be told no more; an unknown subscription counts as ended."""
+
+
+class PaymentConnector(Protocol):
+	"""A bank that takes batches of payments, which a human authorises in the bank's own channel.
+
+	No call of it is ever made twice by itself. What is not certain is `OutcomeUnknown`, never a refusal and never a success.
+
+	Attributes:
+		modes: how a batch may be processed; the bank may choose another one.
+	"""
+
+	modes: Sequence[str]
+
+	@property
+	def most_payments(self) -> int:
+		"""Payments that a JSON batch may have."""
+
+	def submit(
+		self,
+		token: Token,
+		body: bytes,
+		content_type: str,
+		*,
+		exchange_id: str,
+		mode: str,
+		name: str,
+		payments: int = 0,
+		file_format: str = "",
+	) -> SubmittedBatch:
+		"""Hand over a batch. Call it once for one `exchange_id`, after that id and the body's hash are durable.
+
+		Args:
+			token: of the consent.
+			body: the very bytes.
+			content_type: what they are.
+			exchange_id: our id of the batch, unique for good, 1 to 14 characters.
+			mode: one of `modes`.
+			name: what people call the batch; its accents may be lost.
+			payments: how many there are; needed for a file, counted in a JSON batch.
+			file_format: `json`, `km`, `best` or `sepaxml`; empty to go by the content type.
+
+		Returns:
+			The bank's answer, whose counters fit what was sent. `standing` is WAITING, or REJECTED: nothing of it is stored.
+
+		Raises:
+			BatchRefused: the bank refuses it as a whole, for certain; `problems` names payments and fields.
+			TokenRefused, ConsentRequired, ConfigurationError, Unsupported, RateLimited: the same, for another reason.
+			InvalidRequest: it cannot be sent as it is; nothing was sent.
+			NotSent: the bank could not be reached, for certain; nothing was sent.
+			OutcomeUnknown: everything else. Never send it again: look it up.
+		"""
+
+	def batch_status(self, token: Token, batch_id: str) -> BatchStatus:
+		"""How a batch stands.
+
+		Raises:
+			NotFound: the bank does not know it under this consent.
+		"""
+
+	def batch_detail(self, token: Token, batch_id: str) -> BatchStatus:
+		"""As `batch_status`, with everything that the bank tells of each payment."""
+
+	def find_batch(self, token: Token, exchange_id: str) -> tuple[BatchStatus, ...]:
+		"""The batches that the bank has under our own id: none, for certain, if empty.
+
+		Raises:
+			Unsupported: the bank has no such call, as far as is known: a human has to look.
+		"""
+
+	def cancel_batch(self, token: Token, batch_id: str) -> None:
+		"""Withdraw a batch that nobody has authorised yet.
+
+		Raises:
+			BatchRefused: it waits no longer, for certain.
+			NotSent: nothing was sent.
+			OutcomeUnknown: it may be cancelled or not: read its status.
+		"""

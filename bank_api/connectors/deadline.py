@@ -19,18 +19,33 @@ _thread = threading.local()
 
 
 class Deadline:
-	"""Within this block, no read of this thread lasts beyond an instant of `time.monotonic()`."""
+	"""Within this block, no read of this thread lasts beyond an instant of `time.monotonic()`.
+
+	Attributes:
+		sent: whether a byte of a request may have left within the block. It is set before the first one is handed to the
+			socket, once the connection stands and its TLS is agreed: while it is False, nothing has left for certain.
+	"""
 
 	def __init__(self, instant: float):
+		self.sent = False
 		self._instant = instant
-		self._outer: float | None = None
+		self._outer: tuple[float | None, Deadline | None] = (None, None)
 
 	def __enter__(self) -> None:
-		self._outer = getattr(_thread, "deadline", None)
-		_thread.deadline = self._instant
+		self._outer = getattr(_thread, "deadline", None), getattr(_thread, "block", None)
+		_thread.deadline, _thread.block = self._instant, self
 
 	def __exit__(self, *_: object) -> None:
-		_thread.deadline = self._outer
+		_thread.deadline, _thread.block = self._outer
+
+
+def _note_sending(connection: Any) -> None:
+	"""Connect first, which may fail without harm; from then on bytes may have left."""
+	if connection.sock is None:
+		connection.connect()
+	block = getattr(_thread, "block", None)
+	if block is not None:
+		block.sent = True
 
 
 class _BoundedReader(io.RawIOBase):
@@ -74,9 +89,17 @@ class _Response(http.client.HTTPResponse):
 class _Connection(HTTPConnection):
 	response_class = _Response
 
+	def send(self, data: Any) -> None:
+		_note_sending(self)
+		super().send(data)
+
 
 class _TLSConnection(HTTPSConnection):
 	response_class = _Response
+
+	def send(self, data: Any) -> None:
+		_note_sending(self)
+		super().send(data)
 
 
 class _Pool(HTTPConnectionPool):

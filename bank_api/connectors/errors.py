@@ -1,8 +1,10 @@
 """What can go wrong when speaking to a provider: one small, closed family of exceptions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
+
+from bank_api.connectors.payments_model import PaymentProblem
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -19,6 +21,8 @@ class ProviderError(Exception):
 	"""
 
 	code = "provider_error"
+	nothing_sent = False
+	"""True only if it is certain that not one byte of the request has left."""
 
 	def __init__(
 		self,
@@ -89,6 +93,29 @@ class Unsupported(ProviderError):
 	code = "unsupported"
 
 
+class BatchRefused(InvalidRequest):
+	"""The bank refuses a batch of payments as a whole, for certain: nothing of it is stored.
+
+	Args:
+		message: see `ProviderError`.
+		problems: what the bank says against each payment (`payments_model.PaymentProblem`).
+	"""
+
+	code = "batch_refused"
+
+	def __init__(
+		self,
+		message: str,
+		*,
+		problems: Sequence[PaymentProblem] = (),
+		status: int | None = None,
+		provider_code: str | None = None,
+		request_id: str | None = None,
+	):
+		super().__init__(message, status=status, provider_code=provider_code, request_id=request_id)
+		self.problems = tuple(problems)
+
+
 OBJECT = "object"
 
 
@@ -135,6 +162,22 @@ class MalformedResponse(ProviderError):
 	"""The provider's answer cannot be understood; nothing of it may be used."""
 
 	code = "malformed_response"
+
+
+class NotSent(ProviderUnavailable):
+	"""A call that must not be made twice was not made: it is certain that nothing has left, so it may be made later."""
+
+	code = "not_sent"
+	nothing_sent = True
+
+
+class OutcomeUnknown(ProviderError):
+	"""A call that must not be made twice may have been carried out, or not: only a look-up or a human can tell.
+
+	Never a reason to send it again. `provider_code` is the provider's own word, where it sent one.
+	"""
+
+	code = "outcome_unknown"
 
 
 def sealed(method: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:

@@ -61,7 +61,7 @@ class Call:
 		template: the path with placeholders instead of ids, for log lines.
 		query: query string, already encoded, without the question mark.
 		headers: headers of this call; they may hold secrets.
-		body: text to send, or None.
+		body: text, or the very bytes, to send, or None.
 		content_type: what the body is.
 		sign: gets the headers and the exact bytes of the body as they go out, and gives further headers; asked
 			anew before each attempt, since the request id may have changed.
@@ -74,7 +74,7 @@ class Call:
 	template: str
 	query: str = field(default="", repr=False)
 	headers: Mapping[str, str] | None = field(default=None, repr=False)
-	body: str | None = field(default=None, repr=False)
+	body: str | bytes | None = field(default=None, repr=False)
 	content_type: str = "application/json"
 	sign: Callable[[Mapping[str, str], bytes], Mapping[str, str]] | None = field(default=None, repr=False)
 	idempotent: bool | None = None
@@ -276,11 +276,19 @@ class Http:
 			)
 
 	def _exchange(self, call: Call, request_id: str, end: float) -> Answer:
-		"""One request and its whole answer, as an `Answer` or a `ProviderError`."""
+		"""One request and its whole answer, as an `Answer` or a `ProviderError` that knows whether anything was sent."""
+		block = deadline.Deadline(end)
+		try:
+			return self._exchanged(call, request_id, block)
+		except ProviderError as error:
+			error.nothing_sent = not block.sent
+			raise
+
+	def _exchanged(self, call: Call, request_id: str, block: deadline.Deadline) -> Answer:
 		# Nothing else may leave, and `from None` throughout: the frames and causes of the libraries' errors
 		# hold the request with its headers, and an error report shows local variables.
 		try:
-			with deadline.Deadline(end):
+			with block:
 				response = self._connected().send(
 					self._prepared(call, request_id),
 					stream=True,
@@ -371,7 +379,7 @@ class Http:
 		body = None
 		if call.body is not None:
 			headers["Content-Type"] = call.content_type
-			body = call.body.encode()
+			body = call.body.encode() if isinstance(call.body, str) else call.body
 		if call.sign is not None:
 			headers.update(call.sign(headers, body or b""))
 		url = f"{self._base_url}{call.path}"

@@ -62,6 +62,7 @@ class ProviderConfig:
 		limits: the rate limits to keep within.
 		page_size: rows per page of a list.
 		settings: further connector-specific settings, by name.
+		secrets: further connector-specific secrets, by name.
 		transport: what identifies us on the connection (mutual TLS), where the provider wants it.
 		signing: what signs our requests, where the provider wants it.
 	"""
@@ -80,6 +81,7 @@ class ProviderConfig:
 	settings: dict[str, str] = field(default_factory=dict)
 	transport: KeyPair | None = None
 	signing: KeyPair | None = None
+	secrets: dict[str, Secret] = field(default_factory=dict)
 
 
 class TokenHolder(str, Enum):
@@ -439,8 +441,8 @@ class CreatedConsent:
 		sca_approach: REDIRECT, DECOUPLED, EMBEDDED, or empty.
 		request_id: our id of the call.
 		payload: the answer as received.
-		metadata_url: where the provider's answer says that its token endpoint is described; hand it to
-			`exchange` and `renew`.
+		metadata_url: where the provider's answer says that its token endpoint is described, or whatever else of the
+			trip the connector needs again; hand it to `exchange` and `renew`.
 		message: what the provider wants the end user to read.
 	"""
 

@@ -102,3 +102,102 @@ class Subscription:
 	events: tuple[str, ...]
 	secret: Secret
 	active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EventSubscription:
+	"""A provider's promise to tell us of one account; `status` as sent."""
+
+	subscription_id: str
+	url: str
+	status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+	"""A program, as a bank is told of it before any client can register it.
+
+	Attributes:
+		name: in the bank's language, 5 to 50 characters.
+		software_id: our own id of it, at most 64 characters.
+		version: at most 30 characters.
+		redirect_uris: addresses to which users may be sent back.
+		back_uri: address to which the registration's encrypted answer is sent.
+		contacts: e-mail addresses, one or two.
+		name_en: the name in English; empty for the same one.
+		uri: the program's own page.
+		logo_uri: its picture.
+		tos_uri: its terms.
+		policy_uri: its privacy policy.
+	"""
+
+	name: str
+	software_id: str
+	version: str
+	redirect_uris: tuple[str, ...]
+	back_uri: str
+	contacts: tuple[str, ...]
+	name_en: str = ""
+	uri: str = ""
+	logo_uri: str = ""
+	tos_uri: str = ""
+	policy_uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SoftwareStatement:
+	"""A bank's signed word that it knows the program.
+
+	Attributes:
+		text: the statement (a JWS), to be handed over with each registration.
+		expires_at: its end (UTC); None if it does not say.
+		vendor: whom the bank takes us for, from the certificate.
+		vendor_number: that company's number.
+	"""
+
+	text: str
+	expires_at: datetime | None
+	vendor: str
+	vendor_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+	"""What a client registers of a program.
+
+	Attributes:
+		name: in the bank's language.
+		redirect_uris: some of the statement's.
+		scopes: what it will ask for.
+		statement: `SoftwareStatement.text`.
+		name_en: the name in English; empty for the same one.
+	"""
+
+	name: str
+	redirect_uris: tuple[str, ...]
+	scopes: tuple[str, ...]
+	statement: str
+	name_en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+	"""What an application is known by after its registration.
+
+	Attributes:
+		client_id: for OAuth.
+		client_secret: for OAuth.
+		name: as registered.
+		redirect_uris: as registered.
+		scopes: as granted.
+		issued_at: when (UTC), if told.
+		state: the value that the registration was begun with, if it is repeated within.
+	"""
+
+	client_id: str
+	client_secret: Secret
+	name: str
+	redirect_uris: tuple[str, ...]
+	scopes: tuple[str, ...]
+	issued_at: datetime | None
+	state: str = ""

@@ -6,13 +6,19 @@ from bank_api.connectors.base import Connector
 from bank_api.connectors.berlin_group import connector as berlin_group
 from bank_api.connectors.bridge import connector as bridge
 from bank_api.connectors.errors import ConfigurationError
+from bank_api.connectors.kb import connector as kb
 from bank_api.connectors.model import ProviderConfig
 from bank_api.connectors.quanto import connector as quanto
 from bank_api.connectors.rate_ledger import MemoryLedger, RateLedger
 
 Factory = Callable[[ProviderConfig, RateLedger], Connector]
 
-CONNECTORS: dict[str, Factory] = {"bridge": bridge, "berlin_group": berlin_group, "quanto": quanto}
+CONNECTORS: dict[str, Factory] = {
+	"bridge": bridge,
+	"berlin_group": berlin_group,
+	"quanto": quanto,
+	"kb": kb,
+}
 
 
 def connector_for(config: ProviderConfig, ledger: RateLedger | None = None) -> Connector:
