@@ -1,6 +1,7 @@
 """KB behind the gateway's `ConsentConnector`, `PaymentConnector` and `RegistrationConnector` protocols."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import NoReturn
 
 from bank_api.connectors.errors import InvalidRequest, Unsupported, sealed
@@ -50,6 +51,8 @@ class KbConnector:
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config
 		self._settings = read_settings(config.settings, config.base_url)
+		# An unchanged history may be read once in so long (4.1); a nudge asks for it before.
+		self.shortest_interval = timedelta(minutes=self._settings.history_minutes)
 		self._names = self._settings.names
 		self._client = KbClient(config, self._settings, ledger)
 		self._reader = Reader(self._client)
