@@ -528,6 +528,21 @@ class TestExtend:
 			self.extend(quanto)
 		assert caught.value.provider_code == code and len(quanto.requests) == 1
 
+	def test_somebody_elses_number_is_said_to_be_one(self, quanto):
+		quanto.on(f"POST /v1/consents/{CONSENT}/extends", (403, refused("FORBIDDEN")))
+		with pytest.raises(errors.InvalidRequest, match="Only the person or company that gave the access"):
+			self.extend(quanto)
+
+	def test_a_consent_that_is_over_says_nothing_of_the_key(self, quanto):
+		quanto.on(f"POST /v1/consents/{CONSENT}/extends", (401, refused("UNAUTHORIZED")))
+		with pytest.raises(errors.ConsentRequired):
+			self.extend(quanto)
+
+	def test_a_refused_key_is_still_one(self, quanto):
+		quanto.on(f"POST /v1/consents/{CONSENT}/extends", (401, refused("CHAVE_DE_API_INVALIDA")))
+		with pytest.raises(errors.ConfigurationError):
+			self.extend(quanto)
+
 
 def test_tokens_are_the_applications(quanto):
 	speaks = quanto.connector()

@@ -95,7 +95,12 @@ def delete(client: QuantoClient, consent_id: str) -> None:
 def extend(
 	client: QuantoClient, consent_id: str, identity: Identity, expires_at: datetime | None, presence: Presence
 ) -> ConsentData:
-	"""See `SessionConnector.extend_consent` (3.8). The address and the browser of the person are demanded (3.2)."""
+	"""See `SessionConnector.extend_consent` (3.8). The address and the browser of the person are demanded (3.2).
+
+	Raises:
+		InvalidRequest: among others, it is not the person or company that gave it.
+		ConsentRequired: it is over.
+	"""
 	agent = "".join(c for c in presence.user_agent if c.isascii() and c.isprintable()).strip()[
 		:_LONGEST_AGENT
 	]
@@ -113,7 +118,7 @@ def extend(
 	body, text = client.object(
 		"POST",
 		client.names.path_extends,
-		About.CONSENT,
+		About.EXTENSION,
 		ids={"consent": consent_id},
 		headers={"x-fapi-customer-ip-address": presence.ip.strip()[:100], "x-customer-user-agent": agent},
 		body={"data": data},

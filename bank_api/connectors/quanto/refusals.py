@@ -135,6 +135,7 @@ class About(Enum):
 	ONBOARDING = "onboarding"
 	SESSION = "session"
 	CONSENT = "consent"
+	EXTENSION = "extension"
 	DATA = "data"
 
 
@@ -146,6 +147,13 @@ _DENIED: dict[tuple[About, int], tuple[_Kind, str]] = {
 	),
 	(About.DATA, 404): (NotFound, "The bank knows no such account under this consent."),
 	(About.CONSENT, 404): (NotFound, "Quanto does not know this consent."),
+	# The call speaks with the consent's own token, and only for those who have given it (3.8).
+	(About.EXTENSION, 401): (ConsentRequired, f"The consent is no longer valid. {_AGAIN}"),
+	(About.EXTENSION, 403): (
+		InvalidRequest,
+		"Only the person or company that gave the access can make it last longer: check the CPF, and the company's CNPJ if it is a company's.",
+	),
+	(About.EXTENSION, 404): (NotFound, "Quanto does not know this consent."),
 	(About.SESSION, 404): (NotFound, "Quanto does not know this session."),
 	(About.ONBOARDING, 401): (
 		ConsentRequired,
@@ -250,10 +258,11 @@ def refusal(
 
 
 def _speaks_of_key(status: int, codes: set[str], about: About, names: Names) -> bool:
-	"""Whether the API key is refused: outside a consent's data every 401 says so; within it, only a code does (4.2)."""
+	"""Whether the API key is refused: outside a consent's own calls every 401 says so; within them, only a code does (4.2)."""
 	if about is About.ONBOARDING or status not in (401, 403):
 		return False
-	return bool(codes & _words(names.codes_api_key)) or (status == 401 and about is not About.DATA)
+	under_consent = about in (About.DATA, About.EXTENSION)
+	return bool(codes & _words(names.codes_api_key)) or (status == 401 and not under_consent)
 
 
 def _by_code(codes: tuple[str, ...]) -> tuple[_Kind, str] | None:
