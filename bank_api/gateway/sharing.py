@@ -105,6 +105,7 @@ class Sharing:
 	Attributes:
 		key: what it is called in the page's addresses.
 		consent: name of the Bank API Consent; empty if there is none behind it.
+		request: name of the Bank API Connect Request in which the consent was given; empty if there is none.
 		item: name of the Bank API Item; empty if there is none.
 		provider: name of the Bank API Provider.
 		end_user: name of the Bank API End User.
@@ -147,6 +148,7 @@ class Sharing:
 	user_action: str = ""
 	deleted: bool = False
 	accounts: tuple[Account, ...] = ()
+	request: str = ""
 
 	@property
 	def is_open(self) -> bool:
@@ -258,6 +260,7 @@ def _of_consent(row: frappe._dict, facts: _Facts) -> Sharing:
 		end_reason=row.end_reason or "",
 		user_action=item.user_action or "",
 		deleted=item.status in (None, ItemStatus.DELETED.value),
+		request=row.request or "",
 	)
 
 
