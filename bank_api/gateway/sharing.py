@@ -87,6 +87,7 @@ class Note(str, Enum):
 	FAULT = "fault"
 	WAITING_FOR_YOU = "waiting_for_you"
 	WAITING_FOR_OTHERS = "waiting_for_others"
+	REFUSED_BY_OTHERS = "refused_by_others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,8 @@ def _standing(row: frappe._dict, item: frappe._dict) -> tuple[State, Note]:
 		return State.WAITING, Note.WAITING_FOR_YOU
 	if row.approval == Approval.PENDING.value:
 		return State.WAITING, Note.WAITING_FOR_OTHERS
+	if row.approval == Approval.REFUSED.value:
+		return State.ACTIVE, Note.REFUSED_BY_OTHERS  # it stands at the bank until somebody ends it
 	if row.state == consent_rows.NEEDS:
 		return State.ACTIVE, Note.NEEDS_YOU
 	if row.state == consent_rows.SUSPENDED:

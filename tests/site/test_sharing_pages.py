@@ -477,6 +477,8 @@ class TestVisits:
 		browser = page_of(citizen)
 		browser.get(f"/bank-api/consents/{row.name}")
 		assert "Others who had to approve the access have refused it." in browser.text
+		assert "Refused Other people had to approve it at the bank" in browser.text
+		assert "Active" not in browser.text and "End the access" in browser.text
 
 	def test_one_that_several_approve_is_renewed_in_a_visit(self, visits, citizen):
 		row = shared(visits, approval="Pending")
