@@ -257,6 +257,8 @@ def _standing(row: Sharing, language: str) -> tuple[str, str]:
 		return _("Ended", language), ""
 	if row.note in (Note.NEEDS_YOU, Note.EXPIRED):
 		return _("Needs you", language), "attention"
+	if row.note is Note.REFUSED_BY_OTHERS:
+		return _("Refused", language), "attention"
 	if row.note is Note.PAUSED:
 		return _("Paused", language), "attention"
 	return _("Active", language), "active"
@@ -280,6 +282,9 @@ def _note(row: Sharing, language: str) -> str:
 		Note.WAITING_FOR_YOU: _("You have not finished at the bank yet.", language),
 		Note.WAITING_FOR_OTHERS: _(
 			"Other people still have to approve it at the bank. Nothing is read before.", language
+		),
+		Note.REFUSED_BY_OTHERS: _(
+			"Other people had to approve it at the bank, and have refused. Nothing is read.", language
 		),
 	}[row.note]
 

@@ -184,7 +184,6 @@ def _insert(request: frappe._dict, data: ConsentData) -> str:
 			"provider_consent_id": data.consent_id,
 			"provider_status": shown(data.status)[:140],
 			"recurring": 1,
-			"purpose": request.purpose,
 			"permissions": shown("\n".join(data.permissions)) or None,
 			"bank_id": shown(data.bank_id)[:140] or None,
 			"bank_name": shown(data.bank_name)[:140] or None,
@@ -194,7 +193,10 @@ def _insert(request: frappe._dict, data: ConsentData) -> str:
 			"payload": data.payload,
 		}
 	)
-	return doc.insert(ignore_permissions=True).name
+	name = doc.insert(ignore_permissions=True).name
+	# Word for word as the end user was told it: saving a form rewrites what looks like HTML (`a < b & c > d`).
+	consent_rows.set_values(name, purpose=request.purpose)
+	return name
 
 
 def _replaced(request: frappe._dict, data: ConsentData) -> str | None:

@@ -87,6 +87,7 @@ class Note(str, Enum):
 	FAULT = "fault"
 	WAITING_FOR_YOU = "waiting_for_you"
 	WAITING_FOR_OTHERS = "waiting_for_others"
+	REFUSED_BY_OTHERS = "refused_by_others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Sharing:
 	Attributes:
 		key: what it is called in the page's addresses.
 		consent: name of the Bank API Consent; empty if there is none behind it.
+		request: name of the Bank API Connect Request in which the consent was given; empty if there is none.
 		item: name of the Bank API Item; empty if there is none.
 		provider: name of the Bank API Provider.
 		end_user: name of the Bank API End User.
@@ -147,6 +149,7 @@ class Sharing:
 	user_action: str = ""
 	deleted: bool = False
 	accounts: tuple[Account, ...] = ()
+	request: str = ""
 
 	@property
 	def is_open(self) -> bool:
@@ -258,6 +261,7 @@ def _of_consent(row: frappe._dict, facts: _Facts) -> Sharing:
 		end_reason=row.end_reason or "",
 		user_action=item.user_action or "",
 		deleted=item.status in (None, ItemStatus.DELETED.value),
+		request=row.request or "",
 	)
 
 
@@ -273,6 +277,8 @@ def _standing(row: frappe._dict, item: frappe._dict) -> tuple[State, Note]:
 		return State.WAITING, Note.WAITING_FOR_YOU
 	if row.approval == Approval.PENDING.value:
 		return State.WAITING, Note.WAITING_FOR_OTHERS
+	if row.approval == Approval.REFUSED.value:
+		return State.ACTIVE, Note.REFUSED_BY_OTHERS  # it stands at the bank until somebody ends it
 	if row.state == consent_rows.NEEDS:
 		return State.ACTIVE, Note.NEEDS_YOU
 	if row.state == consent_rows.SUSPENDED:

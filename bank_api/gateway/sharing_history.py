@@ -25,7 +25,8 @@ class Line:
 
 def history(found: Sharing, language: str) -> list[Line]:
 	"""What has happened to a sharing in the last two years, the latest first."""
-	names = [name for name in (found.consent, found.item) if name]
+	# A visit's request has given several consents, and is named in each of them only.
+	names = [name for name in (found.consent, found.item, found.request) if name]
 	names += frappe.get_all(
 		outcome.DOCTYPE,
 		{"consent": found.consent} if found.consent else {"item": found.item},
@@ -62,6 +63,12 @@ def _sentences(language: str) -> dict[str, str]:
 		"Connect Completed": _("The bank confirmed the access.", language),
 		"Connect Failed": _("The steps at the bank were not finished.", language),
 		"Consent Authorised": _("You gave the access.", language),
+		"Consent Granted": _("You gave the access.", language),
+		"Consent Waits for Approval": _(
+			"You gave the access; other people still had to approve it at the bank.", language
+		),
+		"Consent Approved": _("Everybody who had to has approved the access.", language),
+		"Consent Approval Refused": _("Others who had to approve the access have refused it.", language),
 		"Consent Suspended": _("The bank paused the access.", language),
 		"Consent Resumed": _("The bank resumed the access.", language),
 		"Consent Needs Authorisation": _("Your confirmation became necessary again.", language),

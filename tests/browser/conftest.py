@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from desk_screen import SECONDS, Screen
+from end_user_pages import NARROW, axe_program
+from quanto_visit import Customer, Visit
 
 from bank_api.sandbox.client import SandboxControl
 from dev.seed import CLIENT_ID, CLIENT_SECRET, WEBHOOK_SECRET
@@ -66,6 +68,59 @@ def chromium() -> Iterator[Any]:
 		)
 		yield browser
 		browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe(world: World) -> str:
+	return axe_program(world.stack.bench.path)
+
+
+@pytest.fixture
+def pages(chromium: Any) -> Iterator[Callable[..., Any]]:
+	"""Opens pages in browsers of their own; nothing may be loaded but the page itself, and nothing may be refused."""
+	contexts, faults = [], []
+
+	def new(width: int = NARROW, script: bool = False, **options: Any) -> Any:
+		context = chromium.new_context(
+			viewport={"width": width, "height": 800}, java_script_enabled=script, **options
+		)
+		contexts.append(context)
+		page = context.new_page()
+		page.set_default_timeout(20 * SECONDS)
+		page.on(
+			"console",
+			lambda message: faults.append(message.text) if "Content Security" in message.text else None,
+		)
+		page.on("pageerror", lambda error: faults.append(str(error)))
+		return page
+
+	yield new
+	for context in contexts:
+		context.close()
+	assert faults == []
+
+
+@pytest.fixture(scope="session")
+def customer(world: World) -> Iterator[Customer]:
+	customer = Customer(world)
+	yield customer
+	customer.receiver.stop()
+
+
+@pytest.fixture
+def visit(chromium: Any, world: World) -> Iterator[Any]:
+	opened: list[Visit] = []
+
+	def new(language: str, width: int = 900) -> Visit:
+		context = chromium.new_context(
+			viewport={"width": width, "height": 900}, locale=language, java_script_enabled=width > 400
+		)
+		opened.append(Visit(context.new_page(), world, language))
+		return opened[-1]
+
+	yield new
+	for one in opened:
+		one.page.context.close()
 
 
 @pytest.fixture(scope="session")

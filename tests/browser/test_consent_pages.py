@@ -2,33 +2,34 @@
 as axe-core sees them.
 """
 
-import shutil
 import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from conftest import be_the_end_user
-from desk_screen import IMAGES, SECONDS, wanted_pictures
+from end_user_pages import (
+	HOME,
+	LANGUAGES,
+	NARROW,
+	WIDE,
+	card,
+	consents_link,
+	picture,
+	press,
+	too_wide,
+	violations,
+)
 
-from dev.files import digest
-from dev.packages import need_program
 from dev.seed import Setup
-from dev.shell import run
 from dev.story.telling import wait_for
 from dev.web import ClientSite
 
-AXE = Path(__file__).parent / "axe"
-LANGUAGES = ("en", "fr", "cs", "pt-BR", "he")
-NARROW, WIDE = 360, 1280
 # What the documentation shows.
 PICTURES = {NARROW: ("overview", "end"), WIDE: ("consent", "consent-change")}
 COMPANY, LOAN, PSU = "520004896", "1000056782", "999888777"
 LENDER = "מגדל"
-HOME = "/bank-api/consents"
 
 WORDS = {
 	"en": {
@@ -85,14 +86,7 @@ class Place:
 	site: str
 
 	def link(self, user: str, language: str = "") -> str:
-		self.api.module = "consents"
-		answer = self.api.call(
-			"get_consents_link",
-			user=user,
-			language=language,
-			redirect_url=f"{self.world.receiver.origin}/bank",
-		)
-		return answer["link"]
+		return consents_link(self.api, self.world.receiver.origin, user, language)
 
 	def connect(self, user: str) -> None:
 		"""A bank and a loan of an end user, both synced."""
@@ -149,77 +143,6 @@ def user(place: Place) -> str:
 	"""An end user whose data nobody ends: for looking at."""
 	place.connect("marie")
 	return "marie"
-
-
-@pytest.fixture(scope="session")
-def axe(world: Any) -> str:
-	"""The program of axe-core, installed once."""
-	work = world.stack.bench.path / "axe"
-	stamp = digest(AXE / "package-lock.json")
-	program = work / "node_modules" / "axe-core" / "axe.min.js"
-	if not program.exists() or (work / "installed").read_text() != stamp:
-		work.mkdir(exist_ok=True)
-		for name in ("package.json", "package-lock.json", ".npmrc"):
-			shutil.copyfile(AXE / name, work / name)
-		run([need_program("npm", "npm"), "ci", "--ignore-scripts"], cwd=work, log=work / "install.log")
-		(work / "installed").write_text(stamp)
-	return program.read_text()
-
-
-@pytest.fixture
-def pages(chromium: Any) -> Iterator[Callable[..., Any]]:
-	"""Opens pages in browsers of their own; nothing may be loaded but the page itself, and nothing may be refused."""
-	contexts, faults = [], []
-
-	def new(width: int = NARROW, script: bool = False, **options: Any) -> Any:
-		context = chromium.new_context(
-			viewport={"width": width, "height": 800}, java_script_enabled=script, **options
-		)
-		contexts.append(context)
-		page = context.new_page()
-		page.set_default_timeout(20 * SECONDS)
-		page.on(
-			"console",
-			lambda message: faults.append(message.text) if "Content Security" in message.text else None,
-		)
-		page.on("pageerror", lambda error: faults.append(str(error)))
-		return page
-
-	yield new
-	for context in contexts:
-		context.close()
-	assert faults == []
-
-
-def too_wide(page: Any) -> int:
-	"""By how many pixels the page can be scrolled sideways."""
-	return page.evaluate("() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
-
-
-def violations(page: Any, axe: str) -> list[str]:
-	page.evaluate(axe)
-	found = page.evaluate("() => axe.run(document, { resultTypes: ['violations', 'incomplete'] })")
-	told = [
-		f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes']]}"
-		for one in found["violations"]
-	]
-	assert len(found["passes"]) > 10
-	return told
-
-
-def picture(page: Any, name: str) -> None:
-	if wanted_pictures():
-		IMAGES.mkdir(parents=True, exist_ok=True)
-		page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
-
-
-def card(page: Any, name: str) -> Any:
-	return page.locator("li.card", has_text=name)
-
-
-def press(page: Any, place: str) -> None:
-	"""Follow a link to a page of the sharing by the last part of its address."""
-	page.locator(f"main a[href$='/{place}']").click()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

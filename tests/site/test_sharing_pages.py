@@ -406,11 +406,11 @@ class TestConsents:
 CPF, CNPJ = "11144477735", "11222333000181"
 
 
-def shared(world, bank="bank-a", groups="account_balances,account_transactions", **values):
+def shared(world, bank="bank-a", groups="account_balances,account_transactions", purpose=None, **values):
 	"""A consent that the end user has given in a visit."""
 	from bank_api import quanto
 
-	link = quanto.get_quanto_session_link(user=USER, document=CPF, groups=groups)
+	link = quanto.get_quanto_session_link(user=USER, document=CPF, groups=groups, purpose=purpose)
 	consent_id = world.sandbox.grant(link["session"], bank, **values)
 	connect.finish(world.sandbox.finish(link["session"]))
 	world.frappe.db.commit()
@@ -450,6 +450,43 @@ class TestVisits:
 			"tabError Log",
 		):
 			assert CPF not in repr(visits.frappe.db.sql(f"select * from `{table}`")), table
+
+	def test_the_purpose_is_said_word_for_word(self, visits, citizen):
+		purpose = "Rates < 5 % & > 2 %, <b>no</b> more"
+		row = shared(visits, purpose=purpose)
+		assert row.purpose == purpose
+		browser = page_of(citizen)
+		browser.get(f"/bank-api/consents/{row.name}")
+		assert "Rates &lt; 5 % &amp; &gt; 2 %, &lt;b&gt;no&lt;/b&gt; more" in browser.html
+
+	def test_the_history_says_who_gave_it_and_how(self, visits, citizen):
+		row, other = shared(visits), shared(visits, "bank-b", approval="Pending")
+		browser = page_of(citizen)
+		browser.get(f"/bank-api/consents/{row.name}")
+		assert browser.text.count("You gave the access.") == 1
+		assert browser.text.count("You were given the way to the bank's page.") == 1
+		assert "other people" not in browser.text
+		from bank_api.gateway import consent_check, consent_rows
+
+		visits.sandbox.change(other.provider_consent_id, approval="Single")
+		consent_check.check(consent_rows.get(other.name))
+		visits.frappe.db.commit()
+		browser.get(f"/bank-api/consents/{other.name}")
+		assert "You gave the access; other people still had to approve it at the bank." in browser.text
+		assert "Everybody who had to has approved the access." in browser.text
+
+	def test_the_history_says_that_others_refused(self, visits, citizen):
+		row = shared(visits, approval="Pending")
+		from bank_api.gateway import consent_check, consent_rows
+
+		visits.sandbox.change(row.provider_consent_id, approval="Refused")
+		consent_check.check(consent_rows.get(row.name))
+		visits.frappe.db.commit()
+		browser = page_of(citizen)
+		browser.get(f"/bank-api/consents/{row.name}")
+		assert "Others who had to approve the access have refused it." in browser.text
+		assert "Refused Other people had to approve it at the bank" in browser.text
+		assert "Active" not in browser.text and "End the access" in browser.text
 
 	def test_one_that_several_approve_is_renewed_in_a_visit(self, visits, citizen):
 		row = shared(visits, approval="Pending")

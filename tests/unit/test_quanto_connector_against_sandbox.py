@@ -38,7 +38,7 @@ from bank_api.connectors.onboarding import Contact, Credentials, Institution, Su
 from bank_api.connectors.quanto.permissions import GROUPS
 from bank_api.connectors.rate_ledger import MemoryLedger
 from bank_api.connectors.registry import connector_for
-from bank_api.sandbox.quanto.client import COMPANY, ORGANIZATION, PERSON, SOFTWARE
+from bank_api.sandbox.quanto.client import COMPANY, ORGANIZATION, PERSON, SECOND_APPROVER, SOFTWARE
 
 PRESENCE = Presence("192.0.2.10", user_agent="Firefox/1")
 PERSONAL = tuple(
@@ -203,6 +203,22 @@ class TestConsent:
 			speaks.extend_consent(
 				consent_id, Identity(Secret(PERSON)), datetime.now(timezone.utc) + timedelta(days=1), PRESENCE
 			)
+
+	def test_somebody_else_extends_nothing(self, quanto, speaks):
+		consent_id = shared(quanto, speaks)
+		before = speaks.consent(consent_id).expires_at
+		until = datetime.now(timezone.utc) + timedelta(days=300)
+		for identity in (Identity(Secret(SECOND_APPROVER)), Identity(Secret(PERSON), Secret(COMPANY))):
+			with pytest.raises(errors.InvalidRequest, match="Only the person or company"):
+				speaks.extend_consent(consent_id, identity, until, PRESENCE)
+		assert speaks.consent(consent_id).expires_at == before
+
+	def test_an_access_that_is_over_is_not_extended(self, quanto, speaks):
+		consent_id = shared(quanto, speaks)
+		quanto.control.quanto.revoke(consent_id)
+		until = datetime.now(timezone.utc) + timedelta(days=300)
+		with pytest.raises(errors.ConsentRequired):
+			speaks.extend_consent(consent_id, Identity(Secret(PERSON)), until, PRESENCE)
 
 	def test_one_with_several_signers_is_not_extended(self, quanto, speaks):
 		consent_id = shared(quanto, speaks, company=COMPANY)

@@ -533,6 +533,7 @@ class TestExtend:
 		[
 			(401, "X", errors.ConsentRequired),
 			(401, "API_KEY_INVALID", errors.ConfigurationError),
+			(401, "CHAVE_DE_API_INVALIDA", errors.ConfigurationError),
 			(403, "X", errors.InvalidRequest),
 			(404, "X", errors.NotFound),
 		],

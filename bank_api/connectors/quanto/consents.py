@@ -91,7 +91,12 @@ def delete(client: QuantoClient, consent_id: str) -> None:
 def extend(
 	client: QuantoClient, consent_id: str, identity: Identity, expires_at: datetime | None, presence: Presence
 ) -> ConsentData:
-	"""See `SessionConnector.extend_consent` (3.8). The address and the browser of the person are demanded (3.2)."""
+	"""See `SessionConnector.extend_consent` (3.8). The address and the browser of the person are demanded (3.2).
+
+	Raises:
+		InvalidRequest: among others, it is not the person or company that gave it.
+		ConsentRequired: it is over.
+	"""
 	agent = "".join(c for c in presence.user_agent if c.isascii() and c.isprintable()).strip()[
 		:_LONGEST_AGENT
 	]

@@ -147,11 +147,11 @@ _DENIED: dict[tuple[About, int], tuple[_Kind, str]] = {
 	),
 	(About.DATA, 404): (NotFound, "The bank knows no such account under this consent."),
 	(About.CONSENT, 404): (NotFound, "Quanto does not know this consent."),
-	# Extending needs the consent's own token, and its own person (3.1, 3.8).
+	# The call speaks with the consent's own token, and only for those who have given it (3.8).
 	(About.EXTENSION, 401): (ConsentRequired, f"The consent is no longer valid. {_AGAIN}"),
 	(About.EXTENSION, 403): (
 		InvalidRequest,
-		"Only the person who gave the consent, or who may act for its company, can extend it: check the CPF and the CNPJ.",
+		"Only the person or company that gave the access can make it last longer: check the CPF, and the company's CNPJ if it is a company's.",
 	),
 	(About.EXTENSION, 404): (NotFound, "Quanto does not know this consent."),
 	(About.SESSION, 404): (NotFound, "Quanto does not know this session."),
@@ -258,11 +258,11 @@ def refusal(
 
 
 def _speaks_of_key(status: int, codes: set[str], about: About, names: Names) -> bool:
-	"""Whether the API key is refused: where the bank's own word is passed on, only a code says so (4.2), else every 401."""
+	"""Whether the API key is refused: outside a consent's own calls every 401 says so; within them, only a code does (4.2)."""
 	if about is About.ONBOARDING or status not in (401, 403):
 		return False
-	banks_word = about in (About.DATA, About.EXTENSION)
-	return bool(codes & _words(names.codes_api_key)) or (status == 401 and not banks_word)
+	under_consent = about in (About.DATA, About.EXTENSION)
+	return bool(codes & _words(names.codes_api_key)) or (status == 401 and not under_consent)
 
 
 def _by_code(codes: tuple[str, ...]) -> tuple[_Kind, str] | None:

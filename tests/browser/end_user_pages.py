@@ -1,0 +1,69 @@
+"""The consent pages as an end user meets them: how they are opened, looked at and pressed."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from desk_screen import IMAGES, wanted_pictures
+
+from dev.files import digest
+from dev.packages import need_program
+from dev.shell import run
+from dev.web import ClientSite
+
+AXE = Path(__file__).parent / "axe"
+LANGUAGES = ("en", "fr", "cs", "pt-BR", "he")
+NARROW, WIDE = 360, 1280
+HOME = "/bank-api/consents"
+
+
+def consents_link(api: ClientSite, origin: str, user: str, language: str = "") -> str:
+	"""The link that a client site asks for when its user wants to see what is shared."""
+	api.module = "consents"
+	answer = api.call("get_consents_link", user=user, language=language, redirect_url=f"{origin}/bank")
+	return answer["link"]
+
+
+def axe_program(bench: Path) -> str:
+	"""The program of axe-core, installed once in a bench."""
+	work = bench / "axe"
+	stamp = digest(AXE / "package-lock.json")
+	program = work / "node_modules" / "axe-core" / "axe.min.js"
+	if not program.exists() or (work / "installed").read_text() != stamp:
+		work.mkdir(exist_ok=True)
+		for name in ("package.json", "package-lock.json", ".npmrc"):
+			shutil.copyfile(AXE / name, work / name)
+		run([need_program("npm", "npm"), "ci", "--ignore-scripts"], cwd=work, log=work / "install.log")
+		(work / "installed").write_text(stamp)
+	return program.read_text()
+
+
+def too_wide(page: Any) -> int:
+	"""By how many pixels the page can be scrolled sideways."""
+	return page.evaluate("() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def violations(page: Any, axe: str) -> list[str]:
+	page.evaluate(axe)
+	found = page.evaluate("() => axe.run(document, { resultTypes: ['violations', 'incomplete'] })")
+	told = [
+		f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes']]}"
+		for one in found["violations"]
+	]
+	assert len(found["passes"]) > 10
+	return told
+
+
+def picture(page: Any, name: str) -> None:
+	if wanted_pictures():
+		IMAGES.mkdir(parents=True, exist_ok=True)
+		page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+
+
+def card(page: Any, name: str) -> Any:
+	return page.locator("li.card", has_text=name)
+
+
+def press(page: Any, place: str) -> None:
+	"""Follow a link to a page of the sharing by the last part of its address."""
+	page.locator(f"main a[href$='/{place}']").click()
