@@ -19,6 +19,8 @@ PREFIX = "data:image/png;base64,"
 
 _DATA = re.compile(r"data:[a-z0-9.+/-]{3,40};base64,([A-Za-z0-9+/=\s]+)", re.ASCII)
 _COLORS = (256, 64, 16)
+# What a whole file ends with. Libraries of the framework let Pillow fill up truncated files for the whole process.
+_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 _SHRINKS = 6
 
 
@@ -66,10 +68,19 @@ def _opened(upload: bytes) -> Image.Image:
 		picture = Image.open(io.BytesIO(upload), formats=FORMATS)
 		if picture.width * picture.height > MAX_PIXELS:
 			raise BadArgument(_("The logo has too many pixels."))
+		if not _is_whole(upload, picture.format or ""):
+			raise _no_picture()
 		picture.load()
 		return picture.convert("RGBA")
 	except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
 		raise _no_picture() from None
+
+
+def _is_whole(upload: bytes, form: str) -> bool:
+	"""Whether a file goes to its end: WebP says its length, the others have an end mark."""
+	if form in _ENDS:
+		return _ENDS[form] in upload
+	return int.from_bytes(upload[4:8], "little") + 8 <= len(upload)
 
 
 def _small(picture: Image.Image) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from desk_screen import SECONDS, Screen
-from end_user_pages import NARROW, axe_program
+from end_user_pages import NARROW, axe_program, be_the_end_user
 from quanto_visit import Customer, Visit
 
 from bank_api.sandbox.client import SandboxControl
@@ -230,23 +230,3 @@ def item(world: World, client: str, chromium: Any) -> str:
 	world.item = world.admin.rows("Bank API Item", {"client": client}, ["name"])[0]["name"]
 	wait_for("its first sync", lambda: world.row("Bank API Item", world.item).get("last_success_at"), 60)
 	return world.item
-
-
-def be_the_end_user(page: Any, bank: str, login: str = "success") -> None:
-	"""Go through the bank's pages until they lead back."""
-	for _ in range(60):
-		if urlsplit(page.url).netloc != bank:
-			return
-		if page.locator("#login").count():
-			page.fill("#login", login)
-			page.fill("#password", "demo")
-		elif page.locator("#otp").count():
-			page.fill("#otp", "123456")
-		elif page.locator("input[name=confirmed]").count():
-			page.check("input[name=confirmed]")
-		onward = page.locator("button.full, ul.banks button")
-		if onward.count():
-			onward.first.click()
-		else:
-			page.wait_for_timeout(500)  # the page reloads itself while the bank is at work
-		page.wait_for_load_state()

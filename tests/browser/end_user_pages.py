@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from desk_screen import IMAGES, wanted_pictures
 
@@ -67,3 +68,23 @@ def card(page: Any, name: str) -> Any:
 def press(page: Any, place: str) -> None:
 	"""Follow a link to a page of the sharing by the last part of its address."""
 	page.locator(f"main a[href$='/{place}']").click()
+
+
+def be_the_end_user(page: Any, bank: str, login: str = "success") -> None:
+	"""Go through the bank's pages until they lead back."""
+	for _ in range(60):
+		if urlsplit(page.url).netloc != bank:
+			return
+		if page.locator("#login").count():
+			page.fill("#login", login)
+			page.fill("#password", "demo")
+		elif page.locator("#otp").count():
+			page.fill("#otp", "123456")
+		elif page.locator("input[name=confirmed]").count():
+			page.check("input[name=confirmed]")
+		onward = page.locator("button.full, ul.banks button")
+		if onward.count():
+			onward.first.click()
+		else:
+			page.wait_for_timeout(500)  # the page reloads itself while the bank is at work
+		page.wait_for_load_state()

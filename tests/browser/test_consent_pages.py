@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import be_the_end_user
 from end_user_pages import (
 	HOME,
 	LANGUAGES,
 	NARROW,
 	WIDE,
+	be_the_end_user,
 	card,
 	consents_link,
 	picture,
