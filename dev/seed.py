@@ -122,6 +122,7 @@ class Setup:
 		defaults = {
 			"connector": "quanto",
 			"environment": "Sandbox",
+			"country_code": "BR",
 			"api_base_url": self.control("GET", "/quanto")["url"],
 			"default_purpose": PURPOSE,
 		}

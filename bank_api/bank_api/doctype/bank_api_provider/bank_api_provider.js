@@ -3,11 +3,13 @@ const BASE_URLS = {
 	berlin_group: "https://api.openhub-sbx.migdal.co.il",
 	quanto: "", // not public: it comes with the contract
 };
+const COUNTRIES = { bridge: "FR", berlin_group: "IL", quanto: "BR" };
 
 frappe.ui.form.on("Bank API Provider", {
 	connector(frm) {
 		const untouched = !frm.doc.api_base_url || Object.values(BASE_URLS).includes(frm.doc.api_base_url);
 		if (untouched) frm.set_value("api_base_url", BASE_URLS[frm.doc.connector]);
+		if (frm.is_new()) frm.set_value("country_code", COUNTRIES[frm.doc.connector]); // end users read it
 		frm.layout.refresh_section_collapse(); // certificates are asked for where they are needed
 	},
 	setup(frm) {
