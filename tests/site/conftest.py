@@ -102,6 +102,12 @@ class World:
 		)
 
 
+@pytest.fixture
+def world_of() -> type[World]:
+	"""For a module that makes a provider of its own."""
+	return World
+
+
 @pytest.fixture(params=["2025-01-15"])
 def world(db: Any, sandbox: Any, request: pytest.FixtureRequest) -> World:
 	"""A provider of its own that speaks to the sandbox; parametrise indirectly for another API version."""

@@ -175,9 +175,7 @@ class Town:
 
 
 @pytest.fixture
-def town(db: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-	from conftest import World
-
+def town(db: Any, sandbox: Any, world_of: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
 	from bank_api.gateway import providers
 	from bank_api.gateway.clock import site_now
 
@@ -216,7 +214,7 @@ def town(db: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tow
 	hook = {"url": doc.webhook_address, "secret": SECRET, "active": True, "events": []}
 	hook["events"] = ["sharing.completed", "sharing.completed.multiple_approval", "sharing.revoked"]
 	assert ready.call("POST", "/v1/webhooks", json=hook).status_code == 201
-	world = World(db, sandbox, name)
+	world = world_of(db, sandbox, name)
 	client = world.client()
 	db.db.set_value("Bank API Client", client.name, "webhook_url", f"https://{client.site}/hook")
 	db.db.commit()
