@@ -131,7 +131,10 @@ def alike(payments, *fields: str):
 		same = {name: getattr(first, name) for name in fields}
 		return Batch(tuple(replace(one, **same) for one in found))
 
-	return st.lists(payments, min_size=1, max_size=8).map(like_first)
+	def to_others(batch):
+		return all(one.account != one.partner_account for one in batch.payments)
+
+	return st.lists(payments, min_size=1, max_size=8).map(like_first).filter(to_others)
 
 
 BICS = st.sampled_from(["DEUTDEFF", "COBADEFF123", "GIBACZPXXXX", "CHASUS33", "KOMBCZPP"])

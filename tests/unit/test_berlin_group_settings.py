@@ -101,7 +101,7 @@ def test_every_connector_offers_the_whole_protocol():
 
 	wanted = members(ConsentConnector) | {"config", "token_holder", "reads_by_date"}
 	assert wanted <= members(connector_for(config())) | {"config"}
-	assert set(CONNECTORS) == {"bridge", "berlin_group", "quanto"}
+	assert set(CONNECTORS) == {"bridge", "berlin_group", "quanto", "kb"}
 
 
 def test_a_consent_holds_its_own_token_and_its_feed_is_read_by_day():
