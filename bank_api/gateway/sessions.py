@@ -24,7 +24,7 @@ from bank_api.connectors.model import (
 	SessionData,
 	SessionRequest,
 )
-from bank_api.gateway import consent_rows, providers, setup, trip
+from bank_api.gateway import consent_rows, languages, providers, setup, trip
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import site_now, to_site, utc_now
 from bank_api.gateway.errors import BadArgument, UnknownObject
@@ -215,7 +215,7 @@ def terms(
 		purpose: what for; the provider's record has a default.
 		expires_at: until when (UTC); None for as long as the provider's record says.
 		bank: the provider's id of a bank to preselect.
-		language: of the pages.
+		language: of the pages, in any code of it; one that we do not speak is Portuguese.
 		before: the consent that is to be replaced, whose terms hold where nothing is said.
 
 	Raises:
@@ -236,7 +236,7 @@ def terms(
 		purpose=_purpose(purpose, before, record),
 		expires_at=expires_at or _default_end(cint(record.consent_months)),
 		bank=(bank or (before.bank_id if before else "") or "")[:140],
-		language=(language or "pt-BR")[:10],
+		language=languages.known(language) or "pt-BR",
 	)
 
 
