@@ -40,7 +40,9 @@ def axe_program(bench: Path) -> str:
 
 
 def too_wide(page: Any) -> int:
-	"""By how many pixels the page can be scrolled sideways."""
+	"""By how many pixels the page can be scrolled sideways, once it is there as a whole."""
+	page.wait_for_load_state()
+	page.locator("main").first.wait_for()
 	return page.evaluate("() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
 
 
@@ -68,6 +70,7 @@ def card(page: Any, name: str) -> Any:
 def press(page: Any, place: str) -> None:
 	"""Follow a link to a page of the sharing by the last part of its address."""
 	page.locator(f"main a[href$='/{place}']").click()
+	page.wait_for_url(f"**/{place}")
 
 
 def be_the_end_user(page: Any, bank: str, login: str = "success") -> None:
