@@ -344,6 +344,9 @@ class TestDefects:
 			"NotFound": 404,
 			"AlreadyExists": 502,
 			"InvalidRequest": 417,
+			"BatchRefused": 417,
+			"NotSent": 502,
+			"OutcomeUnknown": 502,
 			"Unsupported": 410,
 			"ProviderError": 502,
 		}
