@@ -125,4 +125,5 @@ def _sentence(error: ProviderError | GatewayError, language: str) -> str:
 		return _(
 			"The bank does not know this access any more. Please start anew from your application.", language
 		)
-	return _("The bank does not answer at the moment. Nothing was changed; please try again later.", language)
+	# An answer may be lost after the bank has acted, so nothing is said of what has changed.
+	return _("The bank does not answer at the moment. Please try again later.", language)
