@@ -13,8 +13,13 @@ MESSAGES = {
 	"batch_empty": "The batch holds no payment. Add at least one.",
 	"batch_too_many": "The batch holds {count} payments and {most} are allowed. Split it.",
 	"batch_several_accounts": "The batch pays from several accounts. Make one batch for each account.",
+	"batch_several_currencies": "The batch pays in several currencies. Make one batch for each currency.",
 	"batch_total_too_large": "The batch pays {total} {currency} in all and {most} are allowed. Split it or have the limit raised.",
 	"reference_repeated": "Payment {other} of the batch has the same reference. Give every payment its own.",
+	# values as a caller lists them
+	"value_missing": "This is missing. Add it.",
+	"value_unknown": "There is no such field. Remove it, or correct its name.",
+	"value_invalid": "This value cannot be read: {expected} is expected. Correct it.",
 	# accounts
 	"account_invalid": "This is no valid account number. Compare it with the invoice or the bank's papers.",
 	"account_not_czech": "A domestic payment goes to a Czech account. Give one, or make this a SEPA or foreign payment.",
