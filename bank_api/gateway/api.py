@@ -20,11 +20,35 @@ from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import Presence
 from bank_api.gateway import audit, refusals
 from bank_api.gateway.cursor import LONGEST as LONGEST_CURSOR
-from bank_api.gateway.errors import BadArgument, GatewayError, InternalError, NotAllowed, from_provider
+from bank_api.gateway.errors import (
+	BadArgument,
+	GatewayError,
+	InternalError,
+	InvalidPayments,
+	NotAllowed,
+	from_provider,
+)
 
 PUBLIC_PATHS = ("/api/method/bank_api.", "/api/v1/method/bank_api.", "/api/v2/method/bank_api.")
 MAX_HEADER = 500
 MAX_ARGUMENT = 4096  # characters; only a cursor over hundreds of accounts is longer
+
+
+LONG = "bank_api_long_arguments"
+
+
+def long_arguments(**longest: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+	"""Let some text arguments of an endpoint be longer than others; used under `@endpoint`.
+
+	Args:
+		longest: characters, by the argument's name.
+	"""
+
+	def mark(fn: Callable[..., Any]) -> Callable[..., Any]:
+		setattr(fn, LONG, longest)
+		return fn
+
+	return mark
 
 
 def before_request() -> None:
@@ -124,8 +148,9 @@ def log_defect(method: str) -> None:
 
 def _checked(fn: Callable[..., Any], required: list[str], kwargs: dict[str, Any]) -> dict[str, Any]:
 	"""The keyword arguments, cast to the annotated types by the framework's own checker."""
+	long = getattr(fn, LONG, {})
 	for name, value in kwargs.items():
-		longest = LONGEST_CURSOR if name == "cursor" else MAX_ARGUMENT
+		longest = long.get(name, LONGEST_CURSOR if name == "cursor" else MAX_ARGUMENT)
 		if isinstance(value, str) and len(value) > longest:
 			raise BadArgument(_("The argument {0} is too long.").format(name))
 	for name in required:
@@ -181,6 +206,8 @@ def error_response(error: GatewayError) -> Response:
 	}
 	if error.retry_after is not None:
 		body["retry_after"] = error.retry_after
+	if isinstance(error, InvalidPayments):
+		body["errors"] = error.errors
 	response = Response(json.dumps(body), status=error.http_status_code, mimetype="application/json")
 	if error.retry_after is not None:
 		response.headers["Retry-After"] = str(error.retry_after)

@@ -42,10 +42,12 @@ WITHDRAWN_WITHIN = timedelta(minutes=10)  # a withdrawal that began longer ago w
 SECRETS = ("access_token", "refresh_token", "code_verifier", "authorisation_code")
 TOLD = -1  # the item's `expiry_notice` once the client knows of the end
 REPAIR_METHODS = {
-	TokenHolder.END_USER: "bank_api.bridge.get_sca_authentication_link",
-	TokenHolder.CONSENT: "bank_api.migdal.get_migdal_consent_link",
-	TokenHolder.APPLICATION: "bank_api.quanto.get_quanto_session_link",
+	"bridge": "bank_api.bridge.get_sca_authentication_link",
+	"berlin_group": "bank_api.migdal.get_migdal_consent_link",
+	"quanto": "bank_api.quanto.get_quanto_session_link",
+	"kb": "bank_api.kb.get_kb_consent_link",
 }
+"""By connector: the API modules are one for each."""
 
 COLUMNS = [
 	"name",
@@ -336,11 +338,10 @@ def repair_method(row: frappe._dict | None) -> str:
 	"""The method of the public API that gives the link for a new consent.
 
 	Args:
-		row: the consent behind an item; None if there is none. Only those of visits are announced.
+		row: the consent behind an item; None if there is none.
 	"""
-	if row is None:
-		return REPAIR_METHODS[TokenHolder.END_USER]
-	return REPAIR_METHODS[TokenHolder.APPLICATION if row.announced else TokenHolder.CONSENT]
+	connector = frappe.db.get_value(providers.DOCTYPE, row.provider, "connector") if row else "bridge"
+	return REPAIR_METHODS[connector]
 
 
 def tell(row: frappe._dict, event: str, **data: Any) -> None:

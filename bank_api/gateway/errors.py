@@ -6,6 +6,8 @@ The catalogue is part of the API: a class is never renamed, and its status never
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import frappe
 from frappe import _
@@ -55,6 +57,36 @@ class BadArgument(GatewayError):
 	"""An argument is missing, has the wrong type, or a value that cannot be meant."""
 
 	http_status_code = 417
+
+
+class InvalidPayments(GatewayError):
+	"""Payments cannot be sent; nothing of them is kept.
+
+	Args:
+		errors: every reason: `index` (from 0), `field`, `code` and `message`, ready for JSON.
+	"""
+
+	http_status_code = 417
+
+	def __init__(self, errors: Sequence[dict[str, Any]]):
+		self.errors = list(errors)
+		super().__init__()
+
+	def sentence(self) -> str:
+		return (
+			_("{0} Nothing was kept or sent. The list errors names every payment and field.")
+			.format(self.errors[0]["sentence"] if self.errors else "")
+			.strip()
+		)
+
+
+class KeyInUse(GatewayError):
+	"""The caller's key has made another batch before."""
+
+	http_status_code = 409
+
+	def sentence(self) -> str:
+		return _("This idempotency_key was used for another batch. Take a new one for each batch.")
 
 
 class ConsentNeeded(GatewayError):

@@ -38,6 +38,8 @@ CLIENT_COLUMN: dict[str, str | None] = {
 	"Bank API Item": "client",
 	"Bank API Account": "client",
 	"Bank API Transaction": "client",
+	"Bank API Payment Batch": "client",
+	"Bank API Payment": "client",
 	"Bank API Webhook Event": "client",
 	"Bank API Webhook Delivery": "client",
 	"Bank API Whitelabel": None,
@@ -122,6 +124,8 @@ query_conditions_resource = _query_conditions("Bank API Resource")
 query_conditions_item = _query_conditions("Bank API Item")
 query_conditions_account = _query_conditions("Bank API Account")
 query_conditions_transaction = _query_conditions("Bank API Transaction")
+query_conditions_payment_batch = _query_conditions("Bank API Payment Batch")
+query_conditions_payment = _query_conditions("Bank API Payment")
 query_conditions_webhook_event = _query_conditions("Bank API Webhook Event")
 query_conditions_webhook_delivery = _query_conditions("Bank API Webhook Delivery")
 query_conditions_whitelabel = _query_conditions("Bank API Whitelabel")

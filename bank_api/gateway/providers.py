@@ -19,6 +19,7 @@ from bank_api.gateway.errors import NotConfigured, UnknownObject
 from bank_api.gateway.ledger import RedisLedger
 
 DOCTYPE = "Bank API Provider"
+FURTHER_SECRETS = ("api_key_registration", "api_key_oauth2", "api_key_adaa", "api_key_batchda")
 
 # One connector (and its HTTP session) a process, site and state of the record.
 _connectors: dict[tuple[str, str], tuple[str, Connector]] = {}
@@ -55,7 +56,13 @@ def config_of(provider: str) -> ProviderConfig:
 		settings=_settings(row),
 		transport=_key_pair(row.transport_certificate),
 		signing=_key_pair(row.signing_certificate),
+		secrets=_secrets(provider, row),
 	)
+
+
+def _secrets(provider: str, row: Any) -> dict[str, Secret]:
+	"""Further secrets of the record, by the names of their fields."""
+	return {name: Secret(_password(provider, name).strip()) for name in FURTHER_SECRETS if row.get(name)}
 
 
 def _key_pair(certificate: str | None) -> KeyPair | None:

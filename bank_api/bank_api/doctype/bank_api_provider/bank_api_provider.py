@@ -46,9 +46,14 @@ class BankAPIProvider(Document):
 		account_path: DF.Data | None
 		account_types: DF.Literal["payment", "all"]
 		api_base_url: DF.Data
+		api_key_adaa: DF.Password | None
+		api_key_batchda: DF.Password | None
+		api_key_oauth2: DF.Password | None
+		api_key_registration: DF.Password | None
 		api_version: DF.Literal["2025-01-15", "2021-06-01"]
 		app_calls_per_5_minutes: DF.Int
 		authorize_url: DF.SmallText | None
+		authorise_at: DF.SmallText | None
 		booking_status: DF.Literal["both", "booked", "all"]
 		ca_bundle: DF.SmallText | None
 		card_account_path: DF.Data | None
@@ -57,7 +62,7 @@ class BankAPIProvider(Document):
 		companies: DF.Code | None
 		company_header: DF.Literal["both", "PSU-Corporate-ID", "PSU-ID-Type", "none"]
 		connect_timeout: DF.Int
-		connector: DF.Literal["bridge", "berlin_group", "quanto"]
+		connector: DF.Literal["bridge", "berlin_group", "quanto", "kb"]
 		consent_days: DF.Int
 		consent_months: DF.Int
 		consent_path: DF.Data | None
