@@ -259,3 +259,33 @@ def visits(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 	db.db.commit()
 	yield World(db, fake_visits.FakeQuanto(path), name)
 	providers._connectors.clear()
+
+
+@pytest.fixture
+def batches(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+	"""A provider of its own that takes payments (`fake_payments`); `sandbox` of this world is its `FakePaymentBank`."""
+	import fake_payments
+
+	from bank_api.connectors import registry
+	from bank_api.gateway import providers
+
+	path = str(tmp_path / "payments.sqlite")
+	monkeypatch.setenv(fake_payments.ENVIRONMENT, path)
+	monkeypatch.setitem(registry.CONNECTORS, "kb", fake_payments.FakePaymentConnector)
+	providers._connectors.clear()
+	name = f"KB {uuid.uuid4().hex[:8]}"
+	db.get_doc(
+		{
+			"doctype": "Bank API Provider",
+			"provider_name": name,
+			"connector": "kb",
+			"api_base_url": "https://fake.example",
+			"authorise_at": "MojeBanka",
+			"further_settings": "payments.cut_offs = no",
+		}
+	).insert()
+	db.db.sql("update `tabBank API Provider` set enabled = 0 where name != %s", name)
+	db.db.set_single_value("Bank API Settings", "public_url", PUBLIC_URL)
+	db.db.commit()
+	yield World(db, fake_payments.FakePaymentBank(path), name)
+	providers._connectors.clear()

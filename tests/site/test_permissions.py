@@ -44,6 +44,8 @@ def make_rows(tenant: Tenant) -> dict[str, str]:
 		"Bank API Connect Request": {"end_user": tenant.user(), "state_hash": row_name(), "kind": "Connect"},
 		"Bank API Consent": {"end_user": tenant.user(), "state": "Active", "provider_consent_id": row_name()},
 		"Bank API Resource": {"end_user": tenant.user(), "item": item, "path": "resources", "payload": "{}"},
+		"Bank API Payment Batch": {"idempotency_key": row_name(), "state": "Draft"},
+		"Bank API Payment": {"number": 1, "amount": "1.00"},
 		"Bank API Webhook Event": {"event_type": "item.refreshed", "digest": row_name(), "payload": "{}"},
 		"Bank API Webhook Delivery": {
 			"event_id": f"msg_{row_name()}",
