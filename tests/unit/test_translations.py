@@ -20,7 +20,7 @@ PRODUCT_NAMES = {"Bank API"}
 JS_CALL = re.compile(r"""\b__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`$]*`)""")
 JINJA_CALL = re.compile(r"""\b_\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 UNTRANSLATED_OPTIONS = re.compile(
-	r"[\d.-]+|bridge|quanto|JSON|RSA \d+|P-256|[a-z]+_[a-z]+|(rsa|ecdsa)-sha\d+|SHA-\d+|PSU-[A-Za-z-]+|rfc\d+|ICP-Brasil|openssl|raw"
+	r"[\d.-]+|bridge|quanto|kb|abo|pain001_\d+|JSON|RSA \d+|P-256|[a-z]+_[a-z]+|(rsa|ecdsa)-sha\d+|SHA-\d+|PSU-[A-Za-z-]+|rfc\d+|ICP-Brasil|openssl|raw"
 )
 SHOWN_KEYS = ("label", "description", "title", "chart_name", "card_name", "shortcut_name", "number_card_name")
 
