@@ -142,8 +142,10 @@ def erase(end_user: str) -> None:
 	row = frappe.db.get_value(DOCTYPE, end_user, ["client", "provider", "provider_user_id"], as_dict=True)
 	if not row:
 		raise UnknownObject()
-	from bank_api.gateway import access, consents, items, session_return
+	from bank_api.gateway import access, consents, items, payment_forgetting, session_return
 
+	payment_forgetting.stop(end_user)
+	frappe.db.commit()  # nothing is sent for somebody who is going to be erased
 	if row.provider_user_id and access.by_consent(row.provider):
 		session_return.withdraw_open(end_user)
 		consents.withdraw_all(end_user)
@@ -177,12 +179,14 @@ def _erase_rows(end_user: str) -> None:
 	row = frappe.db.get_value(DOCTYPE, end_user, ["client", "user", "erased"], as_dict=True)
 	if not row or not row.erased:
 		return
-	from bank_api.gateway import access_links
+	from bank_api.gateway import access_links, payment_forgetting
 
+	payments = payment_forgetting.forget(end_user)
 	items = frappe.get_all("Bank API Item", {"end_user": end_user}, pluck="name")
 	counts = purge.item_data(items)
 	if counts is None:
 		return  # a sync is still writing; the scheduler comes back
+	counts["Bank API Payment"] = payments
 	counts["Bank API Resource"] = purge.rows("Bank API Resource", {"end_user": end_user})
 	for doctype in ("Bank API Consent", "Bank API Connect Request"):
 		counts[doctype] = purge.with_secrets(doctype, {"end_user": end_user})

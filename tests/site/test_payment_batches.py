@@ -642,3 +642,60 @@ def test_days_are_the_banks(batches, client):
 	found = errors_of(lambda: submit(execution_date=weekend.isoformat()))
 	assert found[0][2] in ("date_closed", "date_past")
 	assert payer.today() <= date.today() + timedelta(days=1)
+
+
+# --- over HTTP, and afterwards
+
+
+def over_http(frappe, monkeypatch, body):
+	"""What `payments` is read as from a request with this body; the framework has its floats already."""
+	from werkzeug.test import EnvironBuilder
+	from werkzeug.wrappers import Request
+
+	from bank_api.gateway import payment_arguments
+
+	builder = EnvironBuilder(method="POST", data=body, content_type="application/json")
+	monkeypatch.setattr(frappe.local, "request", Request(builder.get_environ()), raising=False)
+	return payment_arguments.listed(json.loads(body).get("payments"))
+
+
+def test_a_json_number_never_was_a_float(batches, monkeypatch):
+	body = '{"payments": [{"amount": 1234567890123.10}, {"amount": 0.1}, {"amount": 1e2}]}'
+	rows = over_http(batches.frappe, monkeypatch, body)
+	assert [one["amount"] for one in rows] == [Decimal("1234567890123.10"), Decimal("0.1"), Decimal("1E+2")]
+	assert str(rows[0]["amount"]) == "1234567890123.10"
+
+
+@pytest.mark.parametrize(
+	"body",
+	[
+		'{"payments": [{"amount": 1.00, "amount": 9.00}]}',
+		'{"payments": [{"amount": 1.00}], "payments": [{"amount": 9.00}]}',
+		'{"payments": [{"amount": NaN}]}',
+		'{"payments": {"amount": 1}}',
+	],
+)
+def test_a_body_that_could_be_read_in_two_ways_is_refused(batches, monkeypatch, body):
+	with pytest.raises(BadArgument):
+		over_http(batches.frappe, monkeypatch, body)
+
+
+def test_an_erased_end_user_leaves_nothing_but_the_key(batches, client):
+	from bank_api.gateway import end_users
+
+	key, day = uuid.uuid4().hex, bank_day()
+	sent = submit(key, execution_date=day)
+	batches.sandbox.plan("not_sent")
+	waiting = submit()
+	user = batches.frappe.db.get_value(BATCH, sent["batch"], "end_user")
+	batches.frappe.db.set_value("Bank API End User", user, {"erased": 1, "provider_user_id": None})
+	batches.frappe.db.commit()
+	end_users.erase_rows(user)
+	assert batches.frappe.db.count(PAYMENT, {"client": client.name}) == 0
+	(row,) = parts(batches, sent["batch"])
+	assert (row.account, row.batch_name, row.idempotency_key) == (None, None, key)
+	assert parts(batches, waiting["batch"])[0].state == "Cancelled"
+	hurry(batches)
+	again = submit(key, execution_date=day)
+	assert again["repeated"] and again["batch"] == sent["batch"]
+	assert len(batches.sandbox.book()) == 1

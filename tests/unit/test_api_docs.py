@@ -64,6 +64,23 @@ def test_every_method_of_quanto_is_in_its_table(method: str) -> None:
 	assert [argument for argument in methods("quanto")[method] if f"`{argument}`" not in row] == []
 
 
+@pytest.mark.parametrize("method", methods("kb"))
+def test_every_method_of_kb_is_in_its_table(method: str) -> None:
+	part = TEXT.partition("## KB: accounts")[2].partition("\n## ")[0]
+	(row,) = [line for line in part.splitlines() if line.startswith(f"| `{method}` |")]
+	if "see below" in row.split("|")[2]:
+		row = part.partition(f"#### {method}\n")[2].partition("####")[0]
+	assert [argument for argument in methods("kb")[method] if f"`{argument}`" not in row] == []
+
+
+def test_every_state_of_a_batch_is_an_event() -> None:
+	source = (REPO / "bank_api" / "gateway" / "payment_states.py").read_text()
+	states = re.findall(r'"([A-Z][A-Za-z ]+)"', source.partition("STATES = ")[0].partition("DRAFT, ")[2])
+	assert len(states) == 11
+	for state in set(states) - {"Draft"}:
+		assert f".{state.lower().replace(' ', '_')}`" in TEXT, state
+
+
 def test_every_error_is_listed_with_its_status() -> None:
 	tree = ast.parse((REPO / "bank_api" / "gateway" / "errors.py").read_text())
 	for node in tree.body:
