@@ -5,6 +5,7 @@ which we say that the bank has it.
 """
 
 import random
+import threading
 import uuid
 from urllib.parse import parse_qsl, urlsplit
 
@@ -226,3 +227,109 @@ def test_the_book_after_anything(bank, sandbox, control, client, account, day, s
 		held = rows(control, found)
 		assert len(held) <= 1
 		assert (len(held) == 1) is (found["state"] in AT_BANK) or found["state"] == "unknown", found
+
+
+# --- callers over HTTP
+
+
+@pytest.fixture(scope="module")
+def web(bench, site):
+	from dev.processes import web_server
+
+	process = web_server(bench, site).start()
+	yield process
+	process.stop()
+
+
+@pytest.fixture
+def caller(bank, client, web):
+	"""The client's own site, with its key."""
+	from bank_api.gateway import clients
+	from dev.web import ClientSite
+
+	bank.frappe.set_user("Administrator")
+	keys = clients.issue_keys(client.name)
+	bank.frappe.db.commit()
+	return ClientSite(f"http://127.0.0.1:{web.port}", keys["api_key"], keys["api_secret"], module="kb")
+
+
+def body(account, day, *amounts):
+	return {
+		"payments": [{"partner_account": PARTNER, "amount": amount} for amount in amounts],
+		"account": account,
+		"execution_date": day,
+	}
+
+
+def test_amounts_over_http(bank, control, caller, account, day):
+	"""JSON numbers and texts arrive at the bank to the last digit."""
+	answer = caller.call(
+		"submit_payment_batch",
+		idempotency_key=uuid.uuid4().hex,
+		**body(account, day, 0.1, "0.20", 3, 99999.99),
+	)
+	assert (answer["state"], answer["total"]) == ("stored", "100003.29")
+	assert sorted(row["amount"] for row in rows(control, answer)) == sorted(
+		["0.10", "0.20", "3.00", "99999.99"]
+	)
+	listed = caller.call("get_payments", batch=answer["batch"])
+	assert [one["amount"] for one in listed["payments"]] == ["0.10", "0.20", "3.00", "99999.99"]
+
+
+def test_errors_over_http(bank, control, caller, account, day):
+	key = uuid.uuid4().hex
+	answer = caller.answer("submit_payment_batch", idempotency_key=key, **body(account, day, "1.00", "0"))
+	assert answer.status == 417
+	told = answer.json()
+	assert told["exc_type"] == "InvalidPayments"
+	assert [(one["index"], one["field"], one["code"]) for one in told["errors"]] == [
+		(1, "amount", "amount_not_positive")
+	]
+	assert (
+		caller.call("submit_payment_batch", idempotency_key=key, **body(account, day, "1.00"))["state"]
+		== "stored"
+	)
+	again = caller.answer("submit_payment_batch", idempotency_key=key, **body(account, day, "2.00"))
+	assert (again.status, again.json()["exc_type"]) == (409, "KeyInUse")
+
+
+def test_a_batch_is_not_handed_over_by_get(bank, control, caller, account, day):
+	before = len(control.book()["payments"])
+	answer = caller.caller.call(
+		"GET", "/api/method/bank_api.kb.submit_payment_batch", query={"idempotency_key": uuid.uuid4().hex}
+	)
+	assert answer.status in (403, 405)
+	assert len(control.book()["payments"]) == before
+
+
+def test_eight_callers_with_one_key_over_http(bank, sandbox, control, caller, account, day):
+	from dev.web import ClientSite
+
+	control.switches(repeated_exchange="accept")
+	sandbox.fail("slow", path=BATCHES, times=1, method="POST", seconds=1.0)
+	key, answers = uuid.uuid4().hex, []
+
+	def call():
+		one = ClientSite(caller.url, caller.api_key, caller.api_secret, module="kb")
+		answers.append(one.answer("submit_payment_batch", idempotency_key=key, **body(account, day, "7.77")))
+
+	threads = [threading.Thread(target=call) for _ in range(8)]
+	for thread in threads:
+		thread.start()
+	for thread in threads:
+		thread.join(120)
+	assert [answer.status for answer in answers] == [200] * 8, [answer.text[:200] for answer in answers]
+	told = [answer.json()["message"] for answer in answers]
+	assert len({one["batch"] for one in told}) == 1 and sum(not one["repeated"] for one in told) == 1
+	assert len(rows(control, told[0])) == 1
+
+
+def test_a_download_over_http(bank, control, caller, account, day):
+	answer = caller.call(
+		"submit_payment_batch", idempotency_key=uuid.uuid4().hex, **body(account, day, "5.55")
+	)
+	file = caller.answer("download_payment_batch", batch=answer["batch"], format="kb_json")
+	assert file.status == 200 and '"value":5.55' in file.text
+	assert file.headers["X-Payments-Digest"] == answer["digest"]
+	refused = caller.answer("download_payment_batch", batch=answer["batch"], format="abo")
+	assert refused.json()["exc_type"] == "InvalidPayments"
