@@ -79,7 +79,7 @@ def _bank_knows(row: frappe._dict, arrived: bool) -> bool:
 
 def _require_ours(row: frappe._dict, provider_batch_id: str) -> None:
 	"""Refuse a number that the bank knows as another batch, or does not know."""
-	connector, key = payment_sending.connector_of(row.provider), payment_sending.key_of(row)
+	connector, key = payment_sending.connector_of(row.provider), payment_sending.reading_key(row)
 	try:
 		found = access.with_token(key, lambda token: connector.batch_status(token, provider_batch_id))
 	except NotFound:

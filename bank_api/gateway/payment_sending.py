@@ -48,7 +48,7 @@ from bank_api.gateway import (
 )
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.durable import reached
-from bank_api.gateway.errors import GatewayError, NotConfigured
+from bank_api.gateway.errors import GatewayError, InternalError, NotConfigured
 from bank_api.gateway.locks import exclusive
 from bank_api.gateway.payment_errors import of_findings, of_problem, summary
 from bank_api.gateway.payment_states import (
@@ -103,6 +103,28 @@ def key_of(row: frappe._dict) -> access.ItemKey:
 	return access.key_of(item)
 
 
+def reading_key(row: frappe._dict) -> access.ItemKey:
+	"""Under whose consent the bank is asked about a batch: the one it was sent under, or what its end user has given since.
+
+	Raises:
+		ConsentRequired: there is none.
+	"""
+	try:
+		return key_of(row)
+	except ConsentRequired:
+		found = frappe.db.sql(
+			"""SELECT item.provider, item.end_user, item.item_id FROM `tabBank API Item` item
+			JOIN `tabBank API Consent` consent ON consent.item = item.name AND consent.state = 'Active'
+			WHERE item.end_user = %s AND item.provider = %s AND item.client = %s AND item.status != 'Deleted'
+			ORDER BY item.name DESC LIMIT 1""",
+			(row.end_user, row.provider, row.client),
+			as_dict=True,
+		)
+		if not found:
+			raise
+		return access.key_of(found[0])
+
+
 def send_all(batch: str) -> None:
 	"""Job: send the parts of a batch, one after the other, until one of them is in doubt."""
 	for part in payment_rows.parts_of(batch):
@@ -146,6 +168,13 @@ def _send(part: str) -> None:
 		except PaymentsError as error:
 			_not_ready(row, error)
 			return
+		except Exception:
+			# A deadlock, a lost connection, a defect: the bank was not called. If the commit went through all the same,
+			# the row says Sending, and nobody sends it: the scheduler calls it Unknown.
+			frappe.logger("bank_api").error(f"Payment batch {part} was not claimed", exc_info=True)
+			_reconnect()
+			_not_ready(row, InternalError())
+			return
 		outcome = _call(row, message, connector, token, len(batch))
 		_record(row, outcome, last)
 		if last or not isinstance(outcome, _STALE):
@@ -158,12 +187,18 @@ def _send(part: str) -> None:
 			return
 
 
-def held_back(row: frappe._dict) -> bool:
-	"""Whether another part of the same batch is in doubt: nothing follows it until that is settled."""
+def held_back(row: frappe._dict, lock: bool = False) -> bool:
+	"""Whether another part of the same batch is in doubt: nothing follows it until that is settled.
+
+	Args:
+		row: the part.
+		lock: read what is committed now; the whole is locked.
+	"""
 	if not row.parent_batch:
 		return False
 	found = frappe.db.sql(
-		f"SELECT 1 FROM `tab{DOCTYPE}` WHERE parent_batch = %s AND state IN (%s, %s) AND name != %s LIMIT 1",
+		f"""SELECT 1 FROM `tab{DOCTYPE}` WHERE parent_batch = %s AND state IN (%s, %s) AND name != %s
+		LIMIT 1 {"LOCK IN SHARE MODE" if lock else ""}""",
 		(row.parent_batch, UNKNOWN, SENDING, row.name),
 	)
 	return bool(found)
@@ -204,7 +239,9 @@ def _claim(row: frappe._dict, batch: Any, connector: PaymentConnector) -> paymen
 		frappe.db.commit()
 		message = payment_files.message(row, batch, connector)
 		current = payment_states.get(row.name, lock=True)
-		row.tries = (current.tries or 0) + 1 if current else 0
+		if current is None or held_back(row, lock=True):  # the whole is locked: no other part begins now
+			raise IllegalStep("another part is in doubt")
+		row.tries = (current.tries or 0) + 1
 		values: dict[str, Any] = {"payload_sha256": message.sha256, "tries": row.tries, "last_error": None}
 		if message.numbers:
 			values |= {

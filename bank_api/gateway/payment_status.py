@@ -8,7 +8,7 @@ from typing import Any
 import frappe
 from frappe import _
 
-from bank_api.connectors.errors import NotFound, ProviderError, Unsupported
+from bank_api.connectors.errors import ConsentRequired, NotFound, ProviderError, Unsupported
 from bank_api.connectors.payments_model import BatchStanding, BatchStatus, PaymentStatus
 from bank_api.gateway import access, payment_rows, payment_sending, payment_states, refusals
 from bank_api.gateway.clock import site_now
@@ -16,7 +16,7 @@ from bank_api.gateway.durable import reached
 from bank_api.gateway.errors import ProviderFailed, UnknownObject
 from bank_api.gateway.locks import exclusive
 from bank_api.gateway.payment_errors import of_problem, summary
-from bank_api.gateway.payment_sending import connector_of, durably, key_of, problem_columns
+from bank_api.gateway.payment_sending import connector_of, durably, problem_columns, reading_key
 from bank_api.gateway.payment_states import (
 	AT_BANK,
 	AUTHORISED,
@@ -109,7 +109,7 @@ def _ask(row: frappe._dict) -> BatchStatus | None:
 		Unsupported: the bank has no list: a human has to look.
 		_Doubtful: what it has is not what was sent.
 	"""
-	connector, key = connector_of(row.provider), key_of(row)
+	connector, key = connector_of(row.provider), reading_key(row)
 	batch_id = row.provider_batch_id
 	if not batch_id:
 		listed = access.with_token(key, lambda token: connector.find_batch(token, row.exchange_id))
@@ -136,7 +136,7 @@ def _with_detail(row: frappe._dict, status: BatchStatus, batch_id: str) -> Batch
 	"""All that the bank tells of each payment, if it does; how the batch stands is told by either."""
 	connector = connector_of(row.provider)
 	try:
-		detail = access.with_token(key_of(row), lambda token: connector.batch_detail(token, batch_id))
+		detail = access.with_token(reading_key(row), lambda token: connector.batch_detail(token, batch_id))
 	except (NotFound, Unsupported):
 		return status
 	return detail
@@ -274,7 +274,7 @@ def _write_payments(part: str, pairs: Sequence[tuple[frappe._dict, PaymentStatus
 def _note_silence(row: frappe._dict, error: ProviderError) -> None:
 	frappe.db.rollback()
 	values: dict[str, Any] = {"next_check_at": _next_check(row), "checked_at": site_now()}
-	if row.state == UNKNOWN:
+	if row.state == UNKNOWN or isinstance(error, ConsentRequired):
 		values["last_error"] = shown(refusals.explained(error))
 	payment_states.set_values(row.name, **values)
 	refusals.note(error, provider=row.provider, client=row.client)

@@ -583,7 +583,7 @@ def _cancel_at_bank(part: str) -> bool:
 	if row is None or row.state not in (STORED, PARTLY) or not row.provider_batch_id:
 		return False
 	connector = payment_sending.connector_of(row.provider)
-	token = access.token(payment_sending.key_of(row))
+	token = access.token(payment_sending.reading_key(row))
 	payment_states.set_values(part, next_check_at=site_now())
 	audit.record("Payment Batch Cancellation Asked For", client=row.client, doctype=DOCTYPE, name=part)
 	frappe.db.commit()  # durable before the bank is asked

@@ -475,6 +475,30 @@ def test_other_payments_at_the_bank_are_told_before_anybody_authorises(batches, 
 	assert "other payments" in status(found["batch"])["message"]
 
 
+def test_a_renewed_consent_goes_on_asking(batches, client):
+	"""Twelve months are over, the user consents again: the batch of the old consent is still looked after."""
+	frappe = batches.frappe
+	found = submit()
+	old = frappe.get_doc("Bank API Item", parts(batches, found["batch"])[0].item)
+	consent = frappe.get_doc("Bank API Consent", {"item": old.name})
+	frappe.db.set_value("Bank API Item", old.name, "status", "Deleted")
+	batches.sandbox.decide("B000000001", "ACSC")
+	frappe.db.set_value("Bank API Consent", consent.name, "state", "Ended")
+	hurry(batches)
+	assert status(found["batch"])["state"] == "stored" and status(found["batch"])["message"]
+	values = {"client": client.name, "provider": batches.provider, "end_user": old.end_user}
+	new = frappe.get_doc(
+		{"doctype": "Bank API Item", **values, "item_id": "kb-new-" + client.site, "status": "OK"}
+	).insert(ignore_permissions=True)
+	frappe.db.set_value(
+		"Bank API Consent",
+		consent.name,
+		{"state": "Active", "item": new.name, "provider_consent_id": new.item_id},
+	)
+	hurry(batches)
+	assert status(found["batch"])["state"] == "settled"
+
+
 # --- decided by people
 
 

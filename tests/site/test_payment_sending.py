@@ -328,6 +328,40 @@ def test_a_sender_that_outlives_its_lock_still_tells_what_it_knows(batches, clie
 	assert taken["state"] == "Unknown"
 
 
+def test_a_database_that_fails_before_the_call(batches, client, monkeypatch):
+	"""Whatever happens to the claim, the bank is not called, and the batch is not lost."""
+	armed = [True]
+
+	def mark(reached):
+		if reached == "claiming" and armed:
+			armed.clear()
+			raise batches.frappe.QueryDeadlockError("deadlock")
+
+	monkeypatch.setattr(durable, "mark", mark)
+	found = submit()
+	assert found["state"] == "validated" and batches.sandbox.book() == []
+	hurry(batches)
+	assert status(found["batch"])["state"] == "stored"
+	assert arrived_once(batches, found["batch"]) == [1]
+
+
+def test_a_database_that_fails_behind_the_call(batches, client, monkeypatch):
+	"""The outcome is written again until it is durable."""
+	from bank_api.gateway import payment_states
+
+	failures, move = [1, 2], payment_states.move
+
+	def failing(name, state, **values):
+		if state == "Stored" and failures:
+			failures.pop()
+			raise batches.frappe.QueryDeadlockError("deadlock")
+		return move(name, state, **values)
+
+	monkeypatch.setattr(payment_states, "move", failing)
+	assert submit()["state"] == "stored" and failures == []
+	assert len(batches.sandbox.calls("submit")) == 1
+
+
 # --- everybody at once
 
 
