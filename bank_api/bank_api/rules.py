@@ -50,6 +50,14 @@ def refuse_attached_keys(file: Document, method: str | None = None) -> None:
 		frappe.throw(_("Files are not attached to a certificate. Use Upload Certificate: it keeps no file."))
 
 
+def refuse_by_hand(doc: Document) -> None:
+	"""Refuse to save a record that only the gateway writes, whoever tries: an import, a script, an administrator."""
+	frappe.throw(
+		_("{0}: nobody makes or changes this by hand. Clients do it by the API.").format(_(doc.doctype)),
+		frappe.PermissionError,
+	)
+
+
 def has_app_permission() -> bool:
 	"""Whether the app's tile is shown to the current user."""
 	return is_manager(frappe.session.user)
