@@ -24,10 +24,15 @@ def digest(batch: Batch) -> str:
 
 	Fields at their default are not part of it, so a field that the model may get later changes no digest.
 	"""
-	hasher = hashlib.sha256(_PURPOSE)
+	hasher = begun()
 	for payment in batch.payments:
 		hasher.update(canonical(payment))
 	return hasher.hexdigest()
+
+
+def begun() -> Any:
+	"""A hash that gives the digest of a batch, once the line of each payment was added to it (`canonical`)."""
+	return hashlib.sha256(_PURPOSE)
 
 
 def canonical(payment: Payment) -> bytes:
