@@ -214,8 +214,7 @@ def judge(source: Whence, asked: Asked) -> Judged:
 	try:
 		batch = _read(source.provider, asked)
 		rules = payment_rules.rules(source.provider, source.item)
-		if len({payment.currency for payment in batch.payments}) > 1:
-			raise PaymentsError([finding("batch_several_currencies", "currency")])
+		validation.check_one_currency(batch)
 		if not asked.accept_partly:
 			validation.check(batch, rules)
 			return Judged(batch, tuple(range(1, len(batch) + 1)), Batch(()), (), ())
