@@ -31,7 +31,7 @@ def demo(arguments: list[str]) -> int:
 	slot = bench.slot("demo")
 	fresh_site(bench, slot.site, scheduler=True)
 	print(f"a fresh site {slot.site} with the app ({time.monotonic() - began:.1f} s)", flush=True)
-	with Stack(bench, slot.site).start(scheduler=True) as stack:
+	with Stack(bench, slot.site).start(scheduler=True, worker=2) as stack:
 		print(f"gateway {stack.url} · sandbox {stack.sandbox_url} · logs {stack.folder / 'logs'}", flush=True)
 		return int(story.main(stack, arguments) or 0)
 

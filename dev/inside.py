@@ -36,7 +36,7 @@ def finish(scheduler: bool) -> None:
 	"""After the app's installation: the scheduler as asked, and no jobs left of an earlier site of this name."""
 	frappe.db.set_single_value("System Settings", "enable_scheduler", int(scheduler))
 	complete_apps()
-	frappes_jobs_have_run()
+	rare_jobs_have_run()
 	# A site that nobody ever logged in to counts as dormant, and its scheduler runs once a day only.
 	frappe.get_doc(
 		doctype="Activity Log", subject="Logged in", user="Administrator", operation="Login", status="Success"
@@ -47,10 +47,10 @@ def finish(scheduler: bool) -> None:
 		purge_jobs(frappe.local.site)
 
 
-def frappes_jobs_have_run() -> None:
-	"""Of a dump made long ago, every job of the framework is due at once: fifty that ours would have to wait for."""
+def rare_jobs_have_run() -> None:
+	"""On a new site every job is due at once: fifty of the framework's, for which the first of ours would have to wait."""
 	frappe.db.sql(
-		"update `tabScheduled Job Type` set last_execution = %s where method not like %s",
+		"update `tabScheduled Job Type` set last_execution = %s where not (method like %s and frequency = 'Cron')",
 		(frappe.utils.now_datetime(), "bank_api.%"),
 	)
 
