@@ -4,6 +4,7 @@ import base64
 import secrets
 from typing import Any
 
+from dev import kb
 from dev.errors import DevError
 from dev.quanto import PERSON, PURPOSE, QuantoSetUp
 from dev.stack import Stack
@@ -127,6 +128,10 @@ class Setup:
 			"default_purpose": PURPOSE,
 		}
 		return self.admin.insert("Bank API Provider", provider_name=name, **(defaults | values))
+
+	def kb(self, name: str, **values: Any) -> dict[str, Any]:
+		"""A KB provider that speaks to the sandbox."""
+		return kb.record(self, name, **values)
 
 	def control(self, verb: str, path: str, body: Any = None) -> dict[str, Any]:
 		"""Call the sandbox's control API.
