@@ -160,6 +160,8 @@ def test_the_workspace_opens_on_what_needs_a_human(screen: Any, world: Any, item
 		"consents about to expire",
 		"dead letters",
 		"certificates about to expire",
+		"batches to authorise",
+		"batches in doubt",
 	]
 	assert cards.nth(0).locator(".number").inner_text().strip() == str(len(waiting))
 	screen.page.locator(".dashboard-widget-box:visible svg.frappe-chart").nth(1).wait_for()
