@@ -38,6 +38,8 @@ CHECK_EVERY = timedelta(hours=24)
 WAITING_EVERY = timedelta(
 	minutes=5
 )  # a consent that its end user is about to give, or that others have to approve
+SHORT_LIFE = timedelta(minutes=15)
+"""A token that lives shorter is renewed when it is needed, never ahead."""
 WITHDRAWN_WITHIN = timedelta(minutes=10)  # a withdrawal that began longer ago was cut off
 SECRETS = ("access_token", "refresh_token", "code_verifier", "authorisation_code")
 TOLD = -1  # the item's `expiry_notice` once the client knows of the end
@@ -369,11 +371,17 @@ def _flag_item(item: str | None) -> None:
 # --- when its token is renewed
 
 
-def renewal_time(issued: datetime, expires: datetime) -> datetime:
+def renewal_time(issued: datetime, expires: datetime) -> datetime | None:
 	"""From when a token is renewed ahead: a tenth of its life before its end, or ten minutes if that is more; but
 	never before half of its life.
+
+	Returns:
+		None for a token of minutes: a bank that gives such ones wants them to be asked for when they are needed, and
+		counts the requests (protocols/kb_batch.md 2.5). Whoever needs one gets one; nothing is lost if nobody does.
 	"""
 	life = expires - issued
+	if life < SHORT_LIFE:
+		return None
 	return expires - min(max(life / 10, timedelta(minutes=10)), life / 2)
 
 

@@ -51,10 +51,8 @@ class KbConnector:
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config
 		self._settings = read_settings(config.settings, config.base_url)
-		# An unchanged history may be read once in so long (4.1); a nudge asks for it before.
-		self.shortest_interval = timedelta(minutes=self._settings.history_minutes)
 		self._names = self._settings.names
-		# Unchanged transactions may be read once in so long a time (4.1).
+		# Unchanged transactions may be read once in so long a time (4.1); a nudge asks for them before.
 		self.shortest_interval = timedelta(minutes=self._settings.history_minutes)
 		self._client = KbClient(config, self._settings, ledger)
 		self._reader = Reader(self._client)
