@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import frappe
+from frappe import _
 from frappe.utils.password import get_decrypted_password, set_encrypted_password
 
 from bank_api.connectors.model import (
@@ -344,6 +345,19 @@ def repair_method(row: frappe._dict | None) -> str:
 	"""
 	connector = frappe.db.get_value(providers.DOCTYPE, row.provider, "connector") if row else "bridge"
 	return REPAIR_METHODS[connector]
+
+
+def advice(provider: str) -> str:
+	"""What a human has to do where the access to a provider of consents is lost, and where, in words for the caller.
+
+	Args:
+		provider: name of the Bank API Provider.
+	"""
+	link = _("Ask for a new link with {0} and send the end user there.").format(
+		repair_method(frappe._dict(provider=provider))
+	)
+	more = getattr(providers.connector(provider), "advice", "")
+	return f"{link} {_(more)}" if more else link
 
 
 def tell(row: frappe._dict, event: str, **data: Any) -> None:

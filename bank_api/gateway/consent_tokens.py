@@ -12,7 +12,8 @@ import hashlib
 import ssl
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import frappe
 from frappe import _
@@ -48,8 +49,25 @@ STALE = (AuthenticationExpired, TokenRefused)
 """What is said of a token that has run out, or was replaced by another worker."""
 
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 
+def _advised(find: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+	"""Let a `ConsentRequired` of a consent, the first argument, say what a human has to do."""
+
+	@wraps(find)
+	def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+		try:
+			return find(*args, **kwargs)
+		except ConsentRequired as error:
+			row = None if error.advice else consent_rows.get(str(args[0]))
+			error.advice = consent_rows.advice(row.provider) if row else error.advice
+			raise
+
+	return call
+
+
+@_advised
 def with_token(consent: str, call: Callable[[Token], Result], presence: Presence | None = None) -> Result:
 	"""Call with a consent's token; if the provider refuses it, once more with a fresh one.
 
@@ -73,6 +91,7 @@ def with_token(consent: str, call: Callable[[Token], Result], presence: Presence
 		raise
 
 
+@_advised
 def access_token(
 	consent: str, *, force: bool = False, stale: Token | None = None, presence: Presence | None = None
 ) -> Token:
