@@ -170,7 +170,7 @@ def whence(
 		item = _item_of(client, name, user, account)
 	row = consent_rows.of_item(name, item.item_id)
 	if row is None or row.state != consent_rows.ACTIVE:
-		raise ConsentNeeded()
+		raise ConsentNeeded(advice=consent_rows.advice(name))
 	return Whence(client.name, name, item.name, item.end_user)
 
 
@@ -198,7 +198,7 @@ def _item_of(client: ClientContext, provider: str, user: str | None, account: st
 		}
 		rows = [row for row in rows if row.name in active] or rows
 	if not rows:
-		raise ConsentNeeded()
+		raise ConsentNeeded(advice=consent_rows.advice(provider))
 	if len(rows) > 1:
 		raise BadArgument(_("Several connections could be meant. Name one by the argument item_id."))
 	return rows[0]
