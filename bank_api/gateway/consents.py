@@ -48,6 +48,7 @@ from bank_api.gateway.consent_rows import (
 	DOCTYPE,
 	ENDED,
 	LIVE,
+	NEEDS,
 	WAITING,
 )
 from bank_api.gateway.errors import BadArgument, NotOffered, UnknownObject
@@ -328,6 +329,7 @@ def describe(row: frappe._dict) -> dict[str, Any]:
 		"frequency_per_day": row.frequency_per_day,
 		"valid_until": day.isoformat() if day else None,
 		"token_expires_at": iso(to_utc(row.token_expires_at)) if row.token_expires_at else None,
+		"advice": consent_rows.advice(row.provider) if row.state in (NEEDS, ENDED) else None,
 	}
 
 

@@ -163,7 +163,8 @@ class TestItems:
 		browser.get(f"/bank-api/consents/{connected}/end")
 		world.sandbox.fail("status", path=".*", times=50, status=503)
 		browser.submit()
-		assert browser.status == 422 and "Nic se nezměnilo" in browser.text
+		assert browser.status == 422
+		assert "Banka momentálně neodpovídá. Zkuste to prosím později." in browser.text
 		assert 'role="alert"' in browser.html
 		world.frappe.db.commit()
 		assert world.frappe.db.get_value(ITEM, connected, "status") == "OK"
@@ -345,7 +346,7 @@ class TestConsents:
 		browser.get(f"/bank-api/consents/{row.name}/renew")
 		browser.submit(person=PSU)
 		assert browser.status == 422 and PSU not in browser.html
-		assert "please try again later" in browser.text
+		assert "The bank does not answer at the moment. Please try again later." in browser.text
 
 	def test_fewer_loans_are_shared_by_choice(self, consents, debtor):
 		row = authorised(consents, loans="1000056782,1000056783")
