@@ -28,8 +28,8 @@ BATCH = "Bank API Payment Batch"
 SENDING = "/directapi/batchda/v3/batchPayments"
 COUNT = 250
 LATE_DAYS = 3
-REFUSED = "refunds"
-"""The batch that the human does not authorise."""
+WAGES, REFUSED = "wages-2026-11", "refunds"
+"""The batch in parts, and the one that the human does not authorise."""
 _SECONDS_LATER = 60
 
 
@@ -213,8 +213,8 @@ class Story:
 	def _wages(self) -> None:
 		with self.telling.step(f"the ERP hands over {COUNT} wages; the bank takes 100 in a message") as step:
 			payments = kb.wages(COUNT)
-			self._submit("wages-2026-11", payments=payments, name="Wages November")
-			found = self._until("wages-2026-11", "stored")
+			self._submit(WAGES, payments=payments, name="Wages November")
+			found = self._until(WAGES, "stored")
 			held = self._held(found)
 			if Counter((one["partner"], one["amount"]) for one in held) != _asked(payments):
 				raise DevError(f"the bank holds {len(held)} of {COUNT} payments, or other ones")
@@ -226,21 +226,26 @@ class Story:
 			)
 
 	def _repeated(self) -> None:
-		with self.telling.step("the ERP repeats itself: the same key is the same batch") as step:
+		with self.telling.step("the ERP repeats itself: nothing is paid twice") as step:
 			before = self.bank.book()["count"]
-			again = self._submit("wages-2026-11", payments=kb.wages(COUNT), name="Wages November")
-			other = self.client.answer(
-				"submit_payment_batch",
-				idempotency_key="wages-2026-11",
-				payments=kb.wages(3, 20),
-				account=kb.WAGES,
-			)
-			refused = other.json()["exc_type"]
-			if not again["repeated"] or (other.status, refused) != (409, "KeyInUse"):
-				raise DevError(f"repeated: {again['repeated']}; another list: {other.status} {refused}")
+			same = kb.wages(COUNT)
+			again = self._submit(WAGES, payments=same, name="Wages November")
+			other = self._refused(WAGES, kb.wages(3, 20))
+			moved = self._refused(f"{WAGES}-again", same)
+			if not again["repeated"] or (other, moved) != ("409 KeyInUse", "409 PaymentsRepeated"):
+				raise DevError(f"repeated: {again['repeated']}; another list: {other}; another key: {moved}")
 			if self.bank.book()["count"] != before:
 				raise DevError("a repetition reached the bank")
-			step.say(f"{again['state']}, nothing sent; another list under that key: {other.status} {refused}")
+			step.say(
+				f"the same key is the same batch ({again['state']})",
+				f"another list under that key: {other}",
+				f"the same payments under another key: {moved}",
+			)
+
+	def _refused(self, key: str, payments: list[dict[str, Any]]) -> str:
+		terms = {"account": kb.WAGES, "execution_date": kb.bank_day(self.today)}
+		answer = self.client.answer("submit_payment_batch", idempotency_key=key, payments=payments, **terms)
+		return f"{answer.status} {answer.json().get('exc_type')}"
 
 	def _files(self) -> None:
 		day, later = kb.bank_day(self.today), kb.bank_day(self.today, LATE_DAYS)
@@ -440,7 +445,7 @@ class Story:
 			wait_for("the last events", lambda: wanted <= set(told()))
 			often = {found: count for found, count in told().items() if count > 1}
 			unknown = {key for key, state in told() if state == "unknown"}
-			if unknown != {"travel", REFUSED} or any(key != "wages-2026-11" for key, _state in often):
+			if unknown != {"travel", REFUSED} or any(key != WAGES for key, _state in often):
 				raise DevError(f"unknown were {unknown}, told more than once: {often}")
 			kinds = Counter(state for _key, state in told())
 			step.say(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))

@@ -107,6 +107,14 @@ class TestItems:
 		assert browser.status == 200 and "La banque l'a confirmé." in browser.text
 		assert [line.action for line in actions(world, client)] == ["Sharing Renewal Begun"]
 
+	@pytest.mark.parametrize("done", ["ended", "renewed", "else"])
+	def test_an_address_alone_says_nothing_of_what_was_done(self, world, client, connected, done):
+		browser = page_of(client)
+		for proof in ("", "&proof=", "&proof=" + "A" * 43):
+			browser.get(f"/bank-api/consents?done={done}{proof}")
+			assert browser.status == 200 and keys(browser) == [connected]
+			assert "has ended" not in browser.text and "been renewed" not in browser.text
+
 	def test_it_is_changed_at_the_bank(self, world, client, connected):
 		browser = page_of(client)
 		browser.get(f"/bank-api/consents/{connected}/change")
@@ -130,6 +138,9 @@ class TestItems:
 		browser.submit()
 		assert browser.status == 200 and "The access has ended. The bank has been told." in browser.text
 		assert "Shared now" not in browser.text and keys(browser) == [connected]
+		said = "The access has ended"
+		assert said in browser.get(browser.address).get_data(as_text=True)  # loaded once more
+		assert said not in page_of(client).get(browser.address).get_data(as_text=True)  # another visit
 		world.frappe.db.commit()
 		assert world.frappe.db.get_value(ITEM, connected, "status") == "Deleted"
 		events = world.events(client)
