@@ -82,11 +82,18 @@ scheduler_events = {
 		],
 	},
 	"hourly_long": ["bank_api.gateway.end_users.erase_pending", "bank_api.gateway.purge.due"],
-	"daily": ["bank_api.gateway.expiry.notify_due", "bank_api.gateway.certificate_expiry.notify_due"],
+	"daily": [
+		"bank_api.gateway.expiry.notify_due",
+		"bank_api.gateway.certificate_expiry.notify_due",
+		"bank_api.gateway.statement_expiry.notify_due",
+	],
 	"daily_long": ["bank_api.gateway.retention.clean_up"],
 }
 
-website_route_rules = [{"from_route": "/bank-api/return", "to_route": "bank_api_return"}]
+website_route_rules = [
+	{"from_route": "/bank-api/return", "to_route": "bank_api_return"},
+	{"from_route": "/bank-api/registered", "to_route": "bank_api_registered"},
+]
 
 # Finished records that only point at a client, item or end user do not keep it from being deleted.
 ignore_links_on_delete = [

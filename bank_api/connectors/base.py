@@ -333,7 +333,15 @@ class SetupConnector(Protocol):
 
 
 class RegistrationConnector(Protocol):
-	"""A bank where our program is introduced by the vendor, then registered by each client in a browser."""
+	"""A bank where our program is introduced by the vendor, then registered by each client in a browser.
+
+	Attributes:
+		scopes: what consents will ask for, and what has to be registered therefore.
+	"""
+
+	@property
+	def scopes(self) -> Sequence[str]:
+		"""See above."""
 
 	def software_statement(self, software: Software) -> SoftwareStatement:
 		"""Introduce the program; the statement serves for some months. Never repeated by itself.

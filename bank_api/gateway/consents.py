@@ -37,6 +37,7 @@ from bank_api.gateway import (
 	items,
 	outcome,
 	refusals,
+	setup,
 	trip,
 )
 from bank_api.gateway.clients import ClientContext
@@ -116,9 +117,10 @@ def start(
 		`link`, `redirect_url`, `request`, `consent` and `expires_at`. The transaction is committed.
 
 	Raises:
-		NotConfigured: the gateway has no public address.
+		NotConfigured: the gateway has no public address, or the provider's set-up is not that far.
 		ProviderError: the provider makes no consent.
 	"""
+	setup.require_ready(provider)
 	consent = _insert(client, provider, end_user, terms, replaces)
 	begun = trip.begin(
 		client, provider, end_user, LinkKind.CONNECT, addresses, bank=terms.company, consent=consent

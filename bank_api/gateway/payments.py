@@ -30,6 +30,7 @@ from bank_api.gateway import (
 	payment_states,
 	payment_status,
 	providers,
+	setup,
 	wake,
 )
 from bank_api.gateway.clients import ClientContext
@@ -158,8 +159,10 @@ def whence(
 		UnknownObject: the client has no such item.
 		BadArgument: several could be meant.
 		ConsentNeeded: there is none, or it gives no access.
+		NotConfigured: the provider's set-up is not that far.
 	"""
 	name = providers.resolve(client, connector, provider)
+	setup.require_ready(name, visit=False)
 	if item_id not in (None, ""):
 		item = items.find(client, item_id, user, name)
 	else:

@@ -69,6 +69,11 @@ class KbConnector:
 
 	# Set-up (2.3, 2.4)
 
+	@property
+	def scopes(self) -> Sequence[str]:
+		"""See `RegistrationConnector.scopes`."""
+		return tuple(self._settings.scope.split())
+
 	@sealed
 	def software_statement(self, software: Software) -> SoftwareStatement:
 		"""See `RegistrationConnector.software_statement`."""
