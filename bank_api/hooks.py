@@ -63,8 +63,17 @@ doctype_js = dict.fromkeys(
 	"public/js/form_buttons.js",
 )
 
-# An attached file would lie readable among the site's files: of these records it may hold a private key.
-doc_events = {"File": {"before_insert": "bank_api.bank_api.rules.refuse_attached_keys"}}
+_KEPT = {
+	"on_trash": "bank_api.bank_api.rules.refuse_deletion",
+	"before_rename": "bank_api.bank_api.rules.refuse_deletion",
+}
+doc_events = {
+	# An attached file would lie readable among the site's files: of these records it may hold a private key.
+	"File": {"before_insert": "bank_api.bank_api.rules.refuse_attached_keys"},
+	# A batch that is deleted frees its caller's key: a repeated call would pay again.
+	"Bank API Payment Batch": _KEPT,
+	"Bank API Payment": _KEPT,
+}
 
 before_request = ["bank_api.gateway.api.before_request", "bank_api.www.bank_api_consents.before_request"]
 auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
@@ -86,6 +95,7 @@ scheduler_events = {
 		"bank_api.gateway.expiry.notify_due",
 		"bank_api.gateway.certificate_expiry.notify_due",
 		"bank_api.gateway.statement_expiry.notify_due",
+		"bank_api.gateway.payment_journal.clean_up",
 	],
 	"daily_long": ["bank_api.gateway.retention.clean_up"],
 }

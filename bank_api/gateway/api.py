@@ -200,6 +200,7 @@ def error_response(error: GatewayError) -> Response:
 	line = f"{kind}: {error.message}"
 	shown = {"message": error.message, "title": _("Message"), "indicator": "red", "raise_exception": 1}
 	body = {
+		**error.facts,
 		"exception": line,
 		"exc_type": kind,
 		"exc": json.dumps([line]),

@@ -6,7 +6,7 @@ The catalogue is part of the API: a class is never renamed, and its status never
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import frappe
@@ -25,6 +25,8 @@ class GatewayError(frappe.ValidationError):
 	"""
 
 	http_status_code = 417
+	facts: Mapping[str, Any] = {}
+	"""What an answer tells besides the sentence, ready for JSON."""
 
 	def __init__(self, message: str | None = None, *, retry_after: int | None = None):
 		self.message = message or self.sentence()
@@ -88,6 +90,26 @@ class KeyInUse(GatewayError):
 
 	def sentence(self) -> str:
 		return _("This idempotency_key was used for another batch. Take a new one for each batch.")
+
+
+class PaymentsRepeated(GatewayError):
+	"""The same payments were handed over before, under another key; nothing is kept.
+
+	Args:
+		batch: our id of the earlier batch.
+		key: its caller's key.
+	"""
+
+	http_status_code = 409
+
+	def __init__(self, batch: str, key: str):
+		self.facts = {"batch": batch, "idempotency_key": key}
+		super().__init__(
+			_(
+				"The same payments were handed over before: batch {0}, idempotency_key {1}. Look at how it stands. If they are to "
+				"be paid once more, pass allow_repeated=1."
+			).format(batch, key)
+		)
 
 
 class OutcomeUncertain(GatewayError):

@@ -122,7 +122,11 @@ def _ask(row: frappe._dict) -> BatchStatus | None:
 				).format(len(listed))
 			)
 		batch_id = listed[0].batch_id
-	status = access.with_token(key, lambda token: connector.batch_status(token, batch_id))
+	try:
+		status = access.with_token(key, lambda token: connector.batch_status(token, batch_id))
+	except NotFound:
+		# To its caller this batch exists: "there is no such object" would be read as "it never arrived".
+		raise _Doubtful(_("The bank does not know a batch of this number under this consent.")) from None
 	if status.exchange_id and status.exchange_id != row.exchange_id:
 		raise _Doubtful(_("The bank's batch of this number has another identification than ours."))
 	if row.state == UNKNOWN or _state(row, status) not in (row.state, None):

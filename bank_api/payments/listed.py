@@ -147,7 +147,9 @@ def _text(row: Mapping[str, Any], name: str, path: str = "") -> str:
 	value = row.get(name)
 	if value is None:
 		return ""
-	whole = isinstance(value, int) or (isinstance(value, Decimal) and value == value.to_integral_value())
+	whole = isinstance(value, int) or (
+		isinstance(value, Decimal) and bool(_plain(value)) and value == value.to_integral_value()
+	)
 	if name in _SYMBOLS and whole and not isinstance(value, bool):
 		return format(Decimal(value), "f").partition(".")[0]
 	if not isinstance(value, str):
@@ -184,7 +186,7 @@ def _amount(row: Mapping[str, Any]) -> Decimal:
 
 def _plain(value: Decimal) -> str:
 	try:
-		return format(value, "f") if value.is_finite() and value.adjusted() < 20 else ""
+		return format(value, "f") if value.is_finite() and abs(value.adjusted()) < 20 else ""
 	except InvalidOperation:
 		return ""
 

@@ -38,7 +38,12 @@ INDEXED = {
 	"Bank API Item": [("next_try_at",), ("client",), ("end_user",)],
 	"Bank API Account": [("end_user",), ("item",)],
 	"Bank API Transaction": [("account", "change_stamp"), ("account", "date")],
-	"Bank API Payment Batch": [("state", "next_try_at"), ("state", "next_check_at"), ("parent_batch",)],
+	"Bank API Payment Batch": [
+		("state", "next_try_at"),
+		("state", "next_check_at"),
+		("parent_batch",),
+		("client", "content_digest"),
+	],
 	"Bank API Payment": [("part", "place"), ("batch", "status", "number")],
 	"Bank API Webhook Event": [("status", "next_try_at")],
 	"Bank API Webhook Delivery": [("status", "next_attempt_at"), ("client", "status", "sequence")],

@@ -158,7 +158,7 @@ def read_settings(values: Mapping[str, str], base_url: str) -> KbSettings:
 		max_pages=read.number("max_pages", default.max_pages, least=1),
 		throttle_seconds=read.number("throttle_seconds", default.throttle_seconds),
 		call_timeout=read.number("call_timeout", default.call_timeout, least=1),
-		batch_timeout=read.number("batch_timeout", default.batch_timeout, least=1),
+		batch_timeout=read.number("batch_timeout", default.batch_timeout, least=1, most=300),
 		max_attempts=read.number("max_attempts", default.max_attempts, least=1),
 		ca_bundle=values.get("ca_bundle") or default.ca_bundle,
 		environment=read.text("environment", default.environment),
