@@ -59,3 +59,13 @@ function widen_list(listview, columns) {
 function amount_cell(text, currency) {
 	return `<span class="d-block text-right ellipsis">${exact_amount(text, currency)}</span>`;
 }
+
+// A narrow list has no columns but the title.
+function show_amounts_when_narrow(listview, fieldname) {
+	const rows = listview.$result.find(".list-row-container .list-row");
+	(listview.data || []).forEach((doc, place) => {
+		const title = rows.eq(place).find(".list-subject");
+		if (title.find(".bank-api-amount").length) return;
+		title.append(`<span class="bank-api-amount visible-xs ml-auto">${exact_amount(doc[fieldname], doc.currency)}</span>`);
+	});
+}

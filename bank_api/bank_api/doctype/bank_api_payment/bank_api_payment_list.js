@@ -12,6 +12,7 @@ frappe.listview_settings["Bank API Payment"] = {
 	},
 	refresh(listview) {
 		sort_in_batch(listview);
+		show_amounts_when_narrow(listview, "amount");
 	},
 };
 
@@ -25,6 +26,6 @@ function sort_in_batch(listview) {
 	const direction = shown.find(".btn-order");
 	if (!option.length || !direction.length) return;
 	// The first press may only write small letters where the DocType has capitals.
-	for (let press = 0; press < 2 && direction.attr("data-value") !== order; press++) direction.trigger("click");
-	option.trigger("click");
+	for (let press = 0; press < 2 && direction.attr("data-value") !== order; press++) direction.triggerHandler("click");
+	option.triggerHandler("click");
 }

@@ -108,6 +108,7 @@ function head_html(frm) {
 		[__("Payments"), `<span class="h3 m-0">${escaped(doc.payment_count)}</span>`],
 		[__("Execution Date"), days.map((day) => frappe.datetime.str_to_user(day)).join(" – ")],
 		[__("Account"), grouped_account(doc.account)],
+		[__("Identification at the Bank"), doc.state === "Unknown" ? code(doc.exchange_id) : ""],
 	];
 	const shown = facts.filter(([, value]) => value).map(([label, value]) => `<div><div class="text-muted small">${label}</div><div>${value}</div></div>`);
 	return `<div class="d-flex flex-wrap align-items-end mb-4" style="gap: 12px 40px">${shown.join("")}</div>`;
@@ -158,7 +159,7 @@ function parts_html(frm, parts) {
 		code(part.provider_batch_id || part.exchange_id),
 		code(part.provider_digest),
 	]);
-	const heads = [__("Part"), __("State"), __("Payments"), __("Total"), __("Bank's Number of the Batch"), __("Digest Shown by the Bank")];
+	const heads = [__("Part"), __("Status"), __("Payments"), __("Total"), __("Bank's Number of the Batch"), __("Digest Shown by the Bank")];
 	const more = frm.doc.part_count - parts.length;
 	const rest = more > 0 ? `<p class="text-muted">${__("And {0} more.", [more])}</p>` : "";
 	return table_html(heads, rows) + rest;

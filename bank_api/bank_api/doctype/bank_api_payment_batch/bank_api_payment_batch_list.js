@@ -9,6 +9,9 @@ frappe.listview_settings["Bank API Payment Batch"] = {
 		total_value: (value, df, doc) => amount_cell(doc.total, doc.currency),
 	},
 	onload(listview) {
-		widen_list(listview, 7);
+		widen_list(listview, 6);
+	},
+	refresh(listview) {
+		show_amounts_when_narrow(listview, "total");
 	},
 };
