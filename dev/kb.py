@@ -1,6 +1,7 @@
-"""A KB provider, and what a company's ERP hands over to it: lists of payments, an ABO file, a pain.001 file."""
+"""The guided set-up of a KB provider, and what a company's ERP hands over to it: lists of payments, an ABO file, a pain.001 file."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from bank_api.sandbox.kb import days
 from bank_api.sandbox.kb.data import CLOSED, EURO, MAIN, OWNER, SAVINGS, WAGES
 from bank_api.sandbox.kb.numbers import BANKS, make
 from dev.errors import DevError
+from dev.setup_page import SetUpPage
 from dev.web import Caller
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 RETURN_PATH = "/bank-api/return"
 AUTHORISE_AT = "MojeBanka or KB+: Payments, Batch payments via API"
+SOFTWARE = "Ukázkové ERP"
+NAME, NUMBER = "Ukázková firma s.r.o.", "12345679"
+CONTACT = {"kind": "Technical", "contact_name": "Jana Nováková", "email": "jana@firma.example.com"}
 BOSS = "jana"
 COMPANY = "Ukazkova firma s.r.o."
 GONE = CLOSED
@@ -26,22 +31,80 @@ _WHERE = [code for code, (_name, bic) in BANKS.items() if bic and code not in ("
 
 
 def record(setup: "Setup", name: str, **values: Any) -> dict[str, Any]:
-	"""A KB provider that speaks to the sandbox, registered there."""
+	"""A bare KB provider that would speak to the sandbox: no step of its set-up is done."""
 	known = setup.control("GET", "/kb")
-	app = setup.control("POST", "/kb/apps", {"redirect_uris": [setup.admin.url + RETURN_PATH], "name": "ERP"})
-	lines = {"authorize_url": f"{known['pages_url']}/autfe/ssologin", "name.path_find": "/batchPayments"}
+	pages = known["pages_url"]
+	lines = {
+		"registration_url": f"{known['url']}/v3",
+		"registration_page": f"{pages}/client-registration-ui/v2/saml/register",
+		"authorize_url": f"{pages}/autfe/ssologin",
+		"name.path_find": "/batchPayments",
+	}
 	defaults = {
 		"connector": "kb",
 		"environment": "Sandbox",
 		"country_code": "CZ",
 		"api_base_url": known["api_url"],
-		"client_id": app["client_id"],
-		"client_secret": app["secret"],
-		"authorise_at": AUTHORISE_AT,
+		"ca_bundle": known["ca"],
 		"further_settings": "\n".join(f"{key} = {value}" for key, value in lines.items()),
-		**{f"api_key_{api}": key for api, key in known["api_keys"].items()},
 	}
 	return setup.admin.insert("Bank API Provider", provider_name=name, **(defaults | values))
+
+
+class KbSetUp(SetUpPage):
+	"""One provider on its way from a bare record to its first consent."""
+
+	def through(self, register: Callable[[str], str] | None = None) -> Iterator[tuple[str, str]]:
+		"""Do every step; each with a word on what came of it.
+
+		Args:
+			register: what a human does with the link to the bank's page of registration; the address that the browser
+				comes back to. Without it, the application is registered without the pages, and its client id entered by hand.
+
+		Raises:
+			DevError: a step is not done afterwards.
+		"""
+		yield "contacts", self.done("contacts", "save", contacts=[CONTACT])
+		yield "keys", self._keys()
+		yield "certificate", self._certificate()
+		yield "statement", self.done("statement", "request", software_name=SOFTWARE)
+		yield "registration", self._walked(register) if register else self._entered()
+		self.done("proof", "check")
+		yield "proof", "the bank knows who asks"
+		yield "channel", self.done("channel", "save", authorise_at=AUTHORISE_AT)
+
+	def _keys(self) -> str:
+		keys = self.setup.control("GET", "/kb")["api_keys"]
+		entered = {f"api_key_{api}": keys[api] for api in ("registration", "oauth2", "adaa")}
+		self.done("keys", "save", **entered)
+		return f"{len(entered)} keys, stored encrypted"
+
+	def _certificate(self) -> str:
+		title = f"Commercial {secrets.token_hex(3)}"
+		facts = self.run("certificate", "create", title=title, organization=NAME, number=NUMBER)[
+			"certificate"
+		]["facts"]
+		csr = next(fact["value"] for fact in facts if fact["filename"])
+		self.done(
+			"certificate", "upload", text=self.setup.control("POST", "/kb/issue", {"csr": csr})["chain"]
+		)
+		return f"{title}, issued by I.CA's stand-in"
+
+	def _walked(self, register: Callable[[str], str]) -> str:
+		link = self.press("registration", "open")["once"]["url"]
+		back = urlsplit(register(link))
+		page = Caller(self.setup.admin.url).call("GET", f"{back.path}?{back.query}")
+		shown = self.steps()["registration"]
+		if page.status != 200 or shown["state"] != "done":
+			raise DevError(
+				f"the way back answered {page.status}, the step is {shown['state']}: {shown['reason']}"
+			)
+		return "; ".join(f"{fact['label']} {fact['value']}" for fact in shown["facts"][:2])
+
+	def _entered(self) -> str:
+		known = {"redirect_uris": [self.setup.admin.url + RETURN_PATH], "name": SOFTWARE}
+		app = self.setup.control("POST", "/kb/apps", known)
+		return self.done("registration", "enter", client_id=app["client_id"], client_secret=app["secret"])
 
 
 def consent(setup: "Setup", link: str) -> None:

@@ -130,8 +130,11 @@ class Setup:
 		return self.admin.insert("Bank API Provider", provider_name=name, **(defaults | values))
 
 	def kb(self, name: str, **values: Any) -> dict[str, Any]:
-		"""A KB provider that speaks to the sandbox."""
-		return kb.record(self, name, **values)
+		"""A KB provider that speaks to the sandbox, all steps of its set-up done."""
+		made = kb.record(self, name, **values)
+		for _step in kb.KbSetUp(self, made["name"]).through():
+			pass
+		return made
 
 	def control(self, verb: str, path: str, body: Any = None) -> dict[str, Any]:
 		"""Call the sandbox's control API.

@@ -31,6 +31,15 @@ LATE_DAYS = 3
 WAGES, REFUSED = "wages-2026-11", "refunds"
 """The batch in parts, and the one that the human does not authorise."""
 _SECONDS_LATER = 60
+TITLES = {
+	"contacts": "the admin names a contact",
+	"keys": "the admin enters the keys of the bank's portal",
+	"certificate": "the commercial certificate: key made here, request, issued, uploaded",
+	"statement": "the application is introduced over mutual TLS: a software statement of 12 months",
+	"registration": "a human registers it on the bank's pages; the sealed answer comes back",
+	"proof": "a harmless call proves that all of it fits",
+	"channel": "the admin says where batches are authorised",
+}
 
 
 def play(telling: Telling, gateway: str, sandbox: str, site: str) -> None:
@@ -43,19 +52,27 @@ def play(telling: Telling, gateway: str, sandbox: str, site: str) -> None:
 	receiver = Receiver()
 	try:
 		setup = Setup(gateway, sandbox)
-		provider = _provider(telling, setup)
+		control = SandboxControl(sandbox)
+		provider = _provider(telling, setup, control.kb)
 		client = _client(telling, setup, provider, receiver)
-		Story(telling, setup, client, receiver, SandboxControl(sandbox), site).tell()
+		Story(telling, setup, client, receiver, control, site).tell()
 	finally:
 		receiver.stop()
 	if receiver.refused:
 		raise DevError(f"{receiver.refused} webhooks were not signed as they should be")
 
 
-def _provider(telling: Telling, setup: Setup) -> str:
-	with telling.step("the admin sets up the provider") as step:
-		provider = setup.kb("KB")["name"]
-		step.say(provider)
+def _provider(telling: Telling, setup: Setup, bank: KbSandbox) -> str:
+	with telling.step("the admin makes a provider; the set-up page says what is next") as step:
+		provider = kb.record(setup, "KB")["name"]
+		guided = kb.KbSetUp(setup, provider)
+		states = Counter(shown["state"] for shown in guided.steps().values())
+		step.say(", ".join(f"{count} steps {state}" for state, count in sorted(states.items())))
+	steps = guided.through(bank.walk)
+	for title in TITLES.values():
+		with telling.step(title) as step:
+			_key, said = next(steps)
+			step.say(said or "done")
 	return provider
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import NoReturn
 
+from bank_api.connectors.consents_only import ConsentsOnly
 from bank_api.connectors.errors import InvalidRequest, Unsupported, sealed
 from bank_api.connectors.kb import batches, consents, events, oauth, setup, transactions
 from bank_api.connectors.kb.accounts import Reader
@@ -18,8 +18,6 @@ from bank_api.connectors.model import (
 	CreatedConsent,
 	InboundEvent,
 	ItemData,
-	Link,
-	LinkRequest,
 	LinkReturn,
 	Nudge,
 	Presence,
@@ -47,7 +45,7 @@ _ADVICE = (
 )
 
 
-class KbConnector:
+class KbConnector(ConsentsOnly):
 	"""One application at KB. Thread-safe."""
 
 	token_holder = TokenHolder.CONSENT
@@ -316,36 +314,3 @@ class KbConnector:
 	def check(self) -> None:
 		"""See `Connector.check`: CAAS is asked to renew a token that never was."""
 		oauth.check(self._client)
-
-	# What KB does not have
-
-	def create_user(self, external_user_id: str) -> str:
-		"""There are no users at KB: the gateway's own id stands in."""
-		return external_user_id
-
-	def delete_user(self, provider_user_id: str) -> None:
-		"""There is nothing to delete but the consents, one by one."""
-
-	def new_token(self, external_user_id: str) -> Token:
-		"""Tokens come from a user's consent."""
-		_unsupported()
-
-	def link(self, token: Token, request: LinkRequest) -> Link:
-		"""Links come from a consent."""
-		_unsupported()
-
-	def bank(self, bank_id: str, language: str = "en") -> str:
-		"""KB publishes no resource of itself."""
-		_unsupported()
-
-	def category(self, category_id: str, language: str = "en") -> str:
-		"""KB has no categories."""
-		_unsupported()
-
-	def categories(self, language: str = "en") -> str:
-		"""KB has no categories."""
-		_unsupported()
-
-
-def _unsupported() -> NoReturn:
-	raise Unsupported("The provider does not offer this: it works by consents. Create one for the end user.")
