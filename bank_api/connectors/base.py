@@ -159,7 +159,16 @@ class ConsentSource(Connector, Protocol):
 
 
 class ConsentConnector(ConsentSource, Protocol):
-	"""A provider where each consent has tokens of its own (`token_holder` is CONSENT)."""
+	"""A provider where each consent has tokens of its own (`token_holder` is CONSENT).
+
+	Attributes:
+		names_end_user: a consent is asked for in the name of an end user, by a number that has to be entered each time.
+		advice: an English sentence: what else than a new link a human needs where the access is lost, and where to get
+			it; empty if there is nothing else.
+	"""
+
+	names_end_user: bool
+	advice: str
 
 	def companies(self) -> Mapping[str, str]:
 		"""Names of the companies behind this provider by their codes; empty where there is only one."""
@@ -206,6 +215,17 @@ class ConsentConnector(ConsentSource, Protocol):
 
 		Raises:
 			RefreshRefused: the refresh token is not accepted; the end user has to come again.
+		"""
+
+
+class TokenRevoker(Protocol):
+	"""A provider where a consent is what its tokens can do: they are ended with it."""
+
+	def revoke(self, refresh: Secret) -> None:
+		"""End a refresh token, and what came from it; one that is not known any more counts as ended.
+
+		Raises:
+			Unsupported: the provider has no such call, as far as is known: the tokens are forgotten here.
 		"""
 
 
@@ -312,7 +332,15 @@ class SetupConnector(Protocol):
 
 
 class RegistrationConnector(Protocol):
-	"""A bank where our program is introduced by the vendor, then registered by each client in a browser."""
+	"""A bank where our program is introduced by the vendor, then registered by each client in a browser.
+
+	Attributes:
+		scopes: what consents will ask for, and what has to be registered therefore.
+	"""
+
+	@property
+	def scopes(self) -> Sequence[str]:
+		"""See above."""
 
 	def software_statement(self, software: Software) -> SoftwareStatement:
 		"""Introduce the program; the statement serves for some months. Never repeated by itself.

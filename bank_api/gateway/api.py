@@ -26,6 +26,7 @@ from bank_api.gateway.errors import (
 	InternalError,
 	InvalidPayments,
 	NotAllowed,
+	PaymentsRefused,
 	from_provider,
 )
 
@@ -207,7 +208,7 @@ def error_response(error: GatewayError) -> Response:
 	}
 	if error.retry_after is not None:
 		body["retry_after"] = error.retry_after
-	if isinstance(error, InvalidPayments):
+	if isinstance(error, InvalidPayments | PaymentsRefused):
 		body["errors"] = error.errors
 	response = Response(json.dumps(body), status=error.http_status_code, mimetype="application/json")
 	if error.retry_after is not None:

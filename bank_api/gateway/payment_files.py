@@ -16,7 +16,6 @@ from bank_api.gateway.errors import BadArgument
 from bank_api.gateway.payment_states import DOCTYPE
 from bank_api.payments import formats, texts
 from bank_api.payments.bank_days import Moment
-from bank_api.payments.digest import digest
 from bank_api.payments.formats import Abo, BestDomestic, BestForeign, Format, KbJson, Trust
 from bank_api.payments.model import OMISSIBLE, Batch, Envelope
 
@@ -215,16 +214,15 @@ def download(
 		InvalidBatch: the format cannot carry it.
 		UnreadableFile: what is stored is not what was approved.
 	"""
-	batch = payment_rows.read_whole(row.name, row.digest)
-	if leave_out:
-		batch = batch.without(*leave_out)
+	# Not in memory: a batch may be large, and several may be asked for at once.
+	kept = payment_rows.spool_whole(row.name, row.digest, leave_out)
 	form, envelope = writer(name, provider=row.provider), envelope_of(row)
-	pieces = form.chunks(batch, envelope)
+	pieces = form.chunks(kept.batch, envelope)
 	first = next(pieces)  # refuses here what it cannot carry, while an error can still be told
 	facts = {
 		"name": f"{envelope.reference}{form.suffix}",
 		"media_type": form.media_type,
-		"digest": digest(batch),
+		"digest": kept.digest,
 	}
 	return _with_first(first, pieces), facts
 

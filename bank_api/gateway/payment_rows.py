@@ -144,9 +144,15 @@ def read(part: str, digest: str) -> Batch:
 	return stored.batch((line for _, line in _lines("part", part, "place")), digest)
 
 
-def read_whole(batch: str, digest: str) -> Batch:
-	"""The payments of a client's batch in their order; otherwise as `read`."""
-	return stored.batch((line for _, line in _lines("batch", batch, "number")), digest)
+def spool_whole(batch: str, digest: str, leave_out: Sequence[str] = ()) -> stored.Spooled:
+	"""The payments of a client's batch in their order, in a file that needs no database any more; otherwise as `read`.
+
+	Args:
+		batch: name of the Bank API Payment Batch.
+		digest: of what was approved.
+		leave_out: fields that may be lost.
+	"""
+	return stored.spooled((line for _, line in _lines("batch", batch, "number")), digest, leave_out)
 
 
 def _lines(column: str, name: str, order: str) -> Iterator[tuple[int, str]]:

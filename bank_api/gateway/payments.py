@@ -31,6 +31,7 @@ from bank_api.gateway import (
 	payment_states,
 	payment_status,
 	providers,
+	setup,
 	wake,
 )
 from bank_api.gateway.clients import ClientContext
@@ -162,15 +163,17 @@ def whence(
 		UnknownObject: the client has no such item.
 		BadArgument: several could be meant.
 		ConsentNeeded: there is none, or it gives no access.
+		NotConfigured: the provider's set-up is not that far.
 	"""
 	name = providers.resolve(client, connector, provider)
+	setup.require_ready(name, visit=False)
 	if item_id not in (None, ""):
 		item = items.find(client, item_id, user, name)
 	else:
 		item = _item_of(client, name, user, account)
 	row = consent_rows.of_item(name, item.item_id)
 	if row is None or row.state != consent_rows.ACTIVE:
-		raise ConsentNeeded()
+		raise ConsentNeeded(advice=consent_rows.advice(name))
 	return Whence(client.name, name, item.name, item.end_user)
 
 
@@ -198,7 +201,7 @@ def _item_of(client: ClientContext, provider: str, user: str | None, account: st
 		}
 		rows = [row for row in rows if row.name in active] or rows
 	if not rows:
-		raise ConsentNeeded()
+		raise ConsentNeeded(advice=consent_rows.advice(provider))
 	if len(rows) > 1:
 		raise BadArgument(_("Several connections could be meant. Name one by the argument item_id."))
 	return rows[0]
@@ -218,8 +221,7 @@ def judge(source: Whence, asked: Asked) -> Judged:
 	try:
 		batch = _read(source.provider, asked)
 		rules = payment_rules.rules(source.provider, source.item)
-		if len({payment.currency for payment in batch.payments}) > 1:
-			raise PaymentsError([finding("batch_several_currencies", "currency")])
+		validation.check_one_currency(batch)
 		if not asked.accept_partly:
 			validation.check(batch, rules)
 			return Judged(batch, tuple(range(1, len(batch) + 1)), Batch(()), (), ())
@@ -652,28 +654,3 @@ def _cancel_at_bank(part: str) -> bool:
 		payment_states.move(part, CANCELLED)
 	frappe.db.commit()
 	return True
-
-
-# --- what has happened
-
-
-def timeline(name: str) -> list[dict[str, Any]]:
-	"""The log of a batch and its parts, oldest first, at most 200 lines."""
-	names = {name, *payment_rows.parts_of(name)}
-	rows = frappe.get_all(
-		audit.DOCTYPE,
-		{"reference_name": ("in", list(names)), "reference_doctype": DOCTYPE},
-		["creation", "action", "user", "details", "reference_name"],
-		order_by="name asc",
-		limit=200,
-	)
-	return [
-		{
-			"at": row.creation,
-			"action": _(row.action),
-			"user": row.user,
-			"reason": json.loads(row.details or "{}").get("reason"),
-			"part": row.reference_name if row.reference_name != name else None,
-		}
-		for row in rows
-	]

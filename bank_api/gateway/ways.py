@@ -8,6 +8,7 @@ from bank_api.connectors.model import Identity, LinkKind, Presence, Secret, Toke
 from bank_api.gateway import (
 	access_links,
 	connect,
+	consent_check,
 	consent_extension,
 	consent_rows,
 	consents,
@@ -142,12 +143,13 @@ class _ByConsent:
 		return ()
 
 	def renewal(self, found: Sharing) -> Form | None:
-		return Form(person=True) if found.consent and can_be_renewed(found) else None
+		if not found.consent or not can_be_renewed(found):
+			return None
+		return Form(person=consent_check.connector_of(found.provider).names_end_user)
 
 	def alteration(self, found: Sharing) -> Form | None:
-		if not self.renewal(found):
-			return None
-		return Form(person=True, choices=self._choices(found))
+		form = self.renewal(found)
+		return replace(form, choices=self._choices(found)) if form else None
 
 	def _choices(self, found: Sharing) -> tuple[Choice, ...]:
 		"""Its accounts, if it was asked for named ones; otherwise they are picked at the bank."""

@@ -28,7 +28,7 @@ def digest(batch: Batch) -> str:
 
 	Fields at their default are not part of it, so a field that the model may get later changes no digest.
 	"""
-	hasher = hashlib.sha256(_PURPOSE)
+	hasher = begun()
 	for payment in batch.payments:
 		hasher.update(canonical(payment))
 	return hasher.hexdigest()
@@ -50,6 +50,11 @@ def content_digest(batch: Batch, open_days: Container[int] = ()) -> str:
 			del values["due"]
 		lines.append(json.dumps(values, sort_keys=True, separators=(",", ":")).encode() + b"\n")
 	return hashlib.sha256(_CONTENT + b"".join(sorted(lines))).hexdigest()
+
+
+def begun() -> Any:
+	"""A hash that gives the digest of a batch, once the line of each payment was added to it (`canonical`)."""
+	return hashlib.sha256(_PURPOSE)
 
 
 def canonical(payment: Payment) -> bytes:

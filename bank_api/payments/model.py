@@ -4,6 +4,7 @@ Two batches are equal if the bank would do the same for both. What only labels t
 name, the day it was made) is in `Envelope`, for not every format has a place for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -177,16 +178,20 @@ def two_places(amount: Decimal) -> Decimal:
 	return rounded if rounded == amount else amount
 
 
+class KeptPayments(Sequence[Payment]):
+	"""Payments that are kept elsewhere and made anew whenever somebody looks at them; they never change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-	"""Payments that are handed over together, in this order."""
+	"""Payments that are handed over together, in this order; a tuple, unless they are kept elsewhere."""
 
-	payments: tuple[Payment, ...]
+	payments: Sequence[Payment]
 	_known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 	"""What has been found out: payments never change, so neither does this."""
 
 	def __post_init__(self) -> None:
-		if self.payments.__class__ is not tuple:
+		if self.payments.__class__ is not tuple and not isinstance(self.payments, KeptPayments):
 			object.__setattr__(self, "payments", tuple(self.payments))
 
 	def __len__(self) -> int:
@@ -197,9 +202,15 @@ class Batch:
 		"""Whether `soundness` has looked at every payment and found nothing."""
 		return "sound" in self._known
 
-	def mark_sound(self) -> None:
-		"""Remember that nothing speaks against any payment; only `soundness` says so."""
+	def mark_sound(self, filled: frozenset[str] | None = None) -> None:
+		"""Remember that nothing speaks against any payment; only who has asked `soundness` of each of them says so.
+
+		Args:
+			filled: what `filled` would find, if it is known.
+		"""
 		self._known["sound"] = True
+		if filled is not None:
+			self._known["filled"] = filled
 		self.filled()
 
 	def filled(self) -> frozenset[str]:

@@ -60,6 +60,8 @@ SECRETS = {
 		"api_key_oauth2",
 		"api_key_adaa",
 		"api_key_batchda",
+		"software_statement",
+		"registration_key",
 	},
 	"Bank API Client": {"webhook_secret", "previous_webhook_secret"},
 	"Bank API Consent": {"access_token", "refresh_token", "code_verifier", "authorisation_code"},

@@ -15,6 +15,8 @@ LANGUAGES = ("fr", "cs", "pt-BR", "he")
 TRANSLATING_CALLS = ("_", "InvalidRequest", "Unsupported")
 # Groups of permissions are made by it: key, category, label, permissions. People are shown the second and third.
 GROUP_CALL = "_group"
+# What a connector says that a human has to do (`ConsentConnector.advice`).
+ADVICE = "_ADVICE"
 PLACEHOLDER = re.compile(r"\{[a-z_0-9]*\}")
 PRODUCT_NAMES = {"Bank API"}
 JS_CALL = re.compile(r"""\b__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`$]*`)""")
@@ -30,6 +32,8 @@ def python_sentences(path: Path) -> Iterator[str]:
 	for node in ast.walk(ast.parse(path.read_text())):
 		if isinstance(node, ast.Tuple):
 			yield from table_sentences(node)
+		if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == ADVICE:
+			yield node.value.value
 		if not isinstance(node, ast.Call) or not node.args:
 			continue
 		name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

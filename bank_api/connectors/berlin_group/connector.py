@@ -41,6 +41,8 @@ class BerlinGroupConnector:
 	# Lists are asked by day, rows carry no instant of change, and what a source has withdrawn is just no longer listed.
 	reads_by_date = True
 	shortest_interval = timedelta(0)
+	names_end_user = True
+	advice = ""
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config

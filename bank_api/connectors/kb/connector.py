@@ -39,6 +39,12 @@ from bank_api.connectors.onboarding import (
 from bank_api.connectors.payments_model import BatchStatus, SubmittedBatch
 from bank_api.connectors.rate_ledger import RateLedger
 
+# Besides the consent, the user authorises the service itself once in 12 months (1, P2).
+_ADVICE = (
+	"For batches, the user also has to have “Batch payments via API” authorised in MojeBanka or KB+, which is to be "
+	"repeated every 12 months."
+)
+
 
 class KbConnector:
 	"""One application at KB. Thread-safe."""
@@ -46,20 +52,26 @@ class KbConnector:
 	token_holder = TokenHolder.CONSENT
 	# History is asked by day, rows carry no instant of change, and a hold that is released is just no longer listed.
 	reads_by_date = True
+	# Whoever logs in at CAAS is the user; nobody is named beforehand (2.5).
+	names_end_user = False
+	advice = _ADVICE
 	modes = batches.MODES
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config
 		self._settings = read_settings(config.settings, config.base_url)
-		# An unchanged history may be read once in so long (4.1); a nudge asks for it before.
-		self.shortest_interval = timedelta(minutes=self._settings.history_minutes)
 		self._names = self._settings.names
-		# Unchanged transactions may be read once in so long a time (4.1).
+		# Unchanged transactions may be read once in so long a time (4.1); a nudge asks for them before.
 		self.shortest_interval = timedelta(minutes=self._settings.history_minutes)
 		self._client = KbClient(config, self._settings, ledger)
 		self._reader = Reader(self._client)
 
 	# Set-up (2.3, 2.4)
+
+	@property
+	def scopes(self) -> Sequence[str]:
+		"""See `RegistrationConnector.scopes`."""
+		return tuple(self._settings.scope.split())
 
 	@sealed
 	def software_statement(self, software: Software) -> SoftwareStatement:
@@ -106,7 +118,7 @@ class KbConnector:
 
 	@sealed
 	def revoke(self, refresh: Secret) -> None:
-		"""See `oauth.revoke`."""
+		"""See `TokenRevoker.revoke`."""
 		oauth.revoke(self._client, refresh)
 
 	def authorisations(self, consent_id: str) -> list[Authorisation]:

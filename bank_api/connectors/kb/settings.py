@@ -19,7 +19,8 @@ _HOSTS = {
 	"authorize_url": "https://login.kb.cz/autfe/ssologin",
 	"batch_url": "https://api.kb.cz/directapi/batchda/v3",
 }
-# At KB's sandbox, and wherever `base_url` is not KB's, everything is below `base_url`.
+# In the folder of KB's sandbox, and wherever `base_url` is not KB's, everything is below `base_url`.
+_SANDBOX = "/sandbox"
 _BELOW = {
 	"registration_url": "/client-registration/v3",
 	"registration_page": "/client-registration-ui/v2/saml/register",
@@ -167,13 +168,17 @@ class _Reader:
 	def __init__(self, values: Mapping[str, str], base_url: str):
 		self._values = values
 		self._base = base_url.strip().rstrip("/")
-		self._at_kb = _is_kb(self._base) and self.text("environment", "Production").lower() != "sandbox"
+		sandbox = self.text("environment", "Production").lower() == "sandbox"
+		self._at_kb = _is_kb(self._base) and not sandbox
+		# A provider's record holds a host only; KB's sandbox is a folder of KB's gateway (2.1).
+		folder = _is_kb(self._base) and sandbox and not urlsplit(self._base).path
+		self._folder = _SANDBOX if folder else ""
 
 	def text(self, name: str, default: str) -> str:
 		return (self._values.get(name) or "").strip() or default
 
 	def url(self, name: str, version: str = "") -> str:
-		usual = (_HOSTS.get(name) if self._at_kb else None) or f"{_BELOW[name]}{version}"
+		usual = (_HOSTS.get(name) if self._at_kb else None) or f"{self._folder}{_BELOW[name]}{version}"
 		value = self.text(name, usual)
 		if value.startswith("/"):
 			value = f"{self._base}{value}"

@@ -4,11 +4,11 @@ A file is `UHL1`, then accounting files, each of one kind of order, then in them
 day, then the items. What the fields mean for collections is said by ČSOB's description of the format.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from bank_api.payments import soundness, texts
 from bank_api.payments.bank_days import local
 from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats.abo_read import AboReader
-from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, lost
+from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, counted, lost, pages
 from bank_api.payments.formats.lines import encode, is_digits
 from bank_api.payments.model import Batch, Envelope, Operation, Payment, Priority, Scheme
 
@@ -41,7 +41,6 @@ _ONLY = {
 }
 _operation = attrgetter("operation")
 _account_and_day = attrgetter("account", "due")
-_amount = attrgetter("amount")
 _message = attrgetter("message")
 
 
@@ -50,8 +49,8 @@ class _Group(NamedTuple):
 
 	account: str
 	due: date
+	size: int
 	total: Decimal
-	payments: list[Payment]
 
 
 class _File(NamedTuple):
@@ -91,11 +90,12 @@ class Abo:
 		if problems := self._problems(batch, envelope, files):
 			raise InvalidBatch(problems)
 		yield encode(self._header(envelope))
+		payments = iter(batch.payments)
 		for number, (operation, groups) in enumerate(files, self.first_file):
 			yield encode(f"1 {_KINDS[operation]} {number:03d}000 {self.bank_code}\r\n")
 			for group in groups:
 				yield encode(_group_head(group))
-				yield from _items(group.payments)
+				yield from _items(payments, group.size)
 				yield b"3 +\r\n"
 			yield b"5 +\r\n"
 
@@ -114,7 +114,9 @@ class Abo:
 				for index, payment in enumerate(payments)
 				if payment.account[4:8] != self.bank_code
 			]
-		if "|" in "".join(map(_message, payments)):
+		if "message" in batch.filled() and any(
+			"|" in "".join(map(_message, page)) for page in pages(payments)
+		):
 			found += [
 				finding("text_character", "message", payment=index, character="|")
 				for index, payment in enumerate(payments)
@@ -128,11 +130,11 @@ class Abo:
 
 	def _files(self, batch: Batch) -> list[_File]:
 		"""Runs of payments that belong together. They are not sorted, so that the file keeps their order."""
-		return [
-			_File(operation, _groups(run[start : start + self.file_items]))
-			for operation, run in _runs(batch)
-			for start in range(0, len(run), self.file_items)
-		]
+		found = []
+		for operation, run in _runs(batch):
+			while groups := _groups(islice(run, self.file_items)):
+				found.append(_File(operation, groups))
+		return found
 
 	def _header(self, envelope: Envelope) -> str:
 		created = local(envelope.created)
@@ -140,18 +142,16 @@ class Abo:
 		return f"UHL1{created:%d%m%y}{envelope.sender:20}{number}001{LAST_FILE}{'0' * 12}\r\n"
 
 
-def _runs(batch: Batch) -> list[tuple[Operation, Sequence[Payment]]]:
+def _runs(batch: Batch) -> Iterable[tuple[Operation, Iterator[Payment]]]:
 	if "operation" not in batch.filled():
-		return [(Operation.TRANSFER, batch.payments)]
-	return [(operation, list(run)) for operation, run in groupby(batch.payments, _operation)]
+		return [(Operation.TRANSFER, iter(batch.payments))]
+	return groupby(batch.payments, _operation)
 
 
-def _groups(payments: Sequence[Payment]) -> list[_Group]:
-	groups = []
-	for (account, due), run in groupby(payments, _account_and_day):
-		members = list(run)
-		groups.append(_Group(account, due, sum(map(_amount, members), Decimal("0.00")), members))
-	return groups
+def _groups(payments: Iterable[Payment]) -> list[_Group]:
+	return [
+		_Group(account, due, *counted(run)) for (account, due), run in groupby(payments, _account_and_day)
+	]
 
 
 def _envelope_problems(envelope: Envelope) -> Iterator[Finding]:
@@ -168,13 +168,13 @@ def _group_head(group: _Group) -> str:
 	return f"2 {account} {str(group.total).replace('.', '').zfill(14)} {group.due:%d%m%y}\r\n"
 
 
-def _items(payments: Sequence[Payment]) -> Iterator[bytes]:
+def _items(payments: Iterator[Payment], count: int) -> Iterator[bytes]:
 	# No call of ours for the usual payment: writing a file is to take no longer than a few times the writing of its
 	# bytes. Sound amounts have two places, so dropping the point gives hundredths.
-	for start in range(0, len(payments), 1000):
+	for page in pages(payments, count):
 		items: list[str] = []
 		add = items.append
-		for payment in payments[start : start + 1000]:
+		for payment in page:
 			account, message = payment.partner_account, payment.message
 			constant, specific = payment.constant_symbol, payment.specific_symbol
 			add(

@@ -1,7 +1,9 @@
 """What the formats share: their shape, what they cannot carry, and how a file's faults are told."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NoReturn, Protocol
 
@@ -105,6 +107,34 @@ def require(format: Format, batch: Batch, envelope: Envelope) -> None:
 	soundness.require(batch)
 	if problems := format.problems(batch, envelope):
 		raise InvalidBatch(problems)
+
+
+PAGE = 1000
+"""So many payments are looked at together: more would take memory, fewer would take time."""
+_amount = attrgetter("amount")
+
+
+def pages(payments: Iterable[Payment], most: int | None = None) -> Iterator[list[Payment]]:
+	"""Payments in pages, so that those that are kept elsewhere never are in memory all at once.
+
+	Args:
+		payments: an iterator goes on where it was left.
+		most: how many payments to take; None for all.
+	"""
+	stream, left = iter(payments), most
+	while page := list(islice(stream, PAGE if left is None else min(PAGE, left))):
+		yield page
+		if left is not None:
+			left -= len(page)
+
+
+def counted(payments: Iterable[Payment]) -> tuple[int, Decimal]:
+	"""How many payments there are, and the sum of their amounts."""
+	count, total = 0, Decimal("0.00")
+	for page in pages(payments):
+		count += len(page)
+		total = sum(map(_amount, page), total)
+	return count, total
 
 
 def lost(batch: Batch, title: str, carried: Mapping[str, Any]) -> list[Finding]:

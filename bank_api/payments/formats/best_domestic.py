@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any
 
 from bank_api.payments import soundness
@@ -12,7 +11,17 @@ from bank_api.payments.accounts import iban_of_plain
 from bank_api.payments.bank_days import local
 from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats import best_record as best
-from bank_api.payments.formats.base import DEFAULT_TRUST, Faults, Reading, Trust, bounded, finish, lost
+from bank_api.payments.formats.base import (
+	DEFAULT_TRUST,
+	Faults,
+	Reading,
+	Trust,
+	bounded,
+	counted,
+	finish,
+	lost,
+	pages,
+)
 from bank_api.payments.formats.best_record import Field, Record
 from bank_api.payments.formats.lines import encode
 from bank_api.payments.model import Batch, Envelope, Operation, Party, Payment, Priority, Scheme
@@ -30,7 +39,6 @@ _ONLY = {
 }
 _PRIORITIES = {Priority.NORMAL: "S", Priority.EXPRESS: "E"}
 _OPERATIONS = {Operation.TRANSFER: "0", Operation.COLLECTION: "1"}
-_amount = attrgetter("amount")
 
 _NUMBER = Field(2, 5)
 _CREATED, _DUE = Field(7, 8), Field(15, 8)
@@ -84,8 +92,7 @@ class BestDomestic:
 		found = lost(batch, TITLE, _ONLY)
 		for index, payment in enumerate(batch.payments):
 			found.extend(one.at(index) for one in self._payment_problems(payment))
-		total = sum(map(_amount, batch.payments), Decimal("0.00"))
-		found.extend(best.sum_problems(TITLE, total, len(batch)))
+		found.extend(best.sum_problems(TITLE, counted(batch.payments)[1], len(batch)))
 		return found + list(best.envelope_problems(envelope))
 
 	def chunks(self, batch: Batch, envelope: Envelope) -> Iterator[bytes]:
@@ -95,11 +102,13 @@ class BestDomestic:
 			raise InvalidBatch(problems)
 		created = local(envelope.created)
 		yield encode(best.header(LAYOUT, envelope, created))
-		numbered = list(enumerate(batch.payments, self.first_number))
-		for start in range(0, len(numbered), 1000):
-			part = numbered[start : start + 1000]
-			yield encode("".join([_record(number, payment, created) for number, payment in part]))
-		total = sum(map(_amount, batch.payments), Decimal("0.00"))
+		number, total = self.first_number, Decimal("0.00")
+		for page in pages(batch.payments):
+			yield encode(
+				"".join([_record(place, payment, created) for place, payment in enumerate(page, number)])
+			)
+			number += len(page)
+			total = sum((payment.amount for payment in page), total)
 		yield encode(best.trailer(LAYOUT, created, len(batch), total))
 
 	def read(self, content: bytes, trust: Trust = DEFAULT_TRUST) -> Reading:

@@ -5,14 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 
 from bank_api.payments import soundness, texts
 from bank_api.payments.bank_days import local
 from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats import best_record as best
 from bank_api.payments.formats import remittance
-from bank_api.payments.formats.base import DEFAULT_TRUST, Faults, Reading, Trust, bounded, finish, lost
+from bank_api.payments.formats.base import (
+	DEFAULT_TRUST,
+	Faults,
+	Reading,
+	Trust,
+	bounded,
+	counted,
+	finish,
+	lost,
+	pages,
+)
 from bank_api.payments.formats.best_foreign_read import ForeignReader
 from bank_api.payments.formats.best_foreign_words import (
 	BETWEEN,
@@ -33,7 +42,6 @@ _ONLY = {
 	"reference": "",
 	"end_to_end_id": "",
 }
-_amount = attrgetter("amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,8 @@ class BestForeign:
 		found = lost(batch, TITLE, _ONLY)
 		for index, payment in enumerate(batch.payments):
 			found.extend(one.at(index) for one in self._payment_problems(payment))
-		total = sum(map(_amount, batch.payments), Decimal("0.00"))
-		found.extend(best.sum_problems(TITLE, total, len(batch) + sum(map(_needs_addresses, batch.payments))))
+		records = len(batch) + sum(map(_needs_addresses, batch.payments))
+		found.extend(best.sum_problems(TITLE, counted(batch.payments)[1], records))
 		return found + list(best.envelope_problems(envelope))
 
 	def chunks(self, batch: Batch, envelope: Envelope) -> Iterator[bytes]:
@@ -69,12 +77,16 @@ class BestForeign:
 			raise InvalidBatch(problems)
 		created = local(envelope.created)
 		yield encode(best.header(LAYOUT, envelope, created))
-		count = 0
-		for number, payment in enumerate(batch.payments, self.first_number):
-			records = _records(number, payment, created)
-			count += len(records)
+		number, count, total = self.first_number, 0, Decimal("0.00")
+		for page in pages(batch.payments):
+			records = [
+				record
+				for place, payment in enumerate(page, number)
+				for record in _records(place, payment, created)
+			]
+			number, count = number + len(page), count + len(records)
+			total = sum((payment.amount for payment in page), total)
 			yield encode("".join(records))
-		total = sum(map(_amount, batch.payments), Decimal("0.00"))
 		yield encode(best.trailer(LAYOUT, created, count, total))
 
 	def read(self, content: bytes, trust: Trust = DEFAULT_TRUST) -> Reading:

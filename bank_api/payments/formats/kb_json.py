@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bank_api.payments import accounts
 from bank_api.payments.findings import Finding, finding
-from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, lost, require
+from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, lost, pages, require
 from bank_api.payments.formats.kb_json_read import KbJsonReader
 from bank_api.payments.formats.kb_json_words import ADDRESS, CHARGES, LIST, PRIORITIES, SYMBOLS, TITLE
 from bank_api.payments.model import Address, Bank, Batch, Envelope, Operation, Party, Payment, Priority
@@ -49,8 +49,8 @@ class KbJson:
 		"""See `Format`. Nothing of the envelope is carried."""
 		require(self, batch, envelope)
 		yield f'{{"{LIST}":['.encode()
-		for index, payment in enumerate(batch.payments):
-			yield f"{',' if index else ''}{self._payment(payment)}".encode()
+		for number, page in enumerate(pages(batch.payments)):
+			yield f"{',' if number else ''}{','.join(map(self._payment, page))}".encode()
 		yield b"]}"
 
 	def read(self, content: bytes, trust: Trust = DEFAULT_TRUST) -> Reading:

@@ -7,15 +7,16 @@ would have to escape.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 from bank_api.payments import soundness, texts
 from bank_api.payments.bank_codes import BANK_CODES
 from bank_api.payments.bank_days import local
 from bank_api.payments.findings import Finding, InvalidBatch, finding
 from bank_api.payments.formats import remittance
-from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, lost
+from bank_api.payments.formats.base import DEFAULT_TRUST, Reading, Trust, bounded, counted, lost, pages
 from bank_api.payments.formats.pain001_read import Pain001Reader
 from bank_api.payments.formats.pain001_words import ADDRESS, NAMESPACE, NOT_PROVIDED, TITLE, VERSIONS
 from bank_api.payments.model import (
@@ -41,8 +42,14 @@ _ONLY = {
 }
 _LONGEST = 35
 _information = attrgetter("account", "own_currency", "due", "owner")
-_amount = attrgetter("amount")
-_ZERO = Decimal("0.00")
+
+
+class _Block(NamedTuple):
+	"""Payments that follow each other and share what a block of the file says: its first one, their number and sum."""
+
+	first: Payment
+	size: int
+	total: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +89,13 @@ class Pain001:
 		soundness.require(batch)
 		if problems := self.problems(batch, envelope):
 			raise InvalidBatch(problems)
-		yield self._head(batch, envelope).encode()
-		for number, (_, run) in enumerate(groupby(batch.payments, _information), 1):
-			payments = list(run)
-			yield self._information(payments, envelope.reference, number).encode()
-			for start in range(0, len(payments), 1000):
-				yield "".join([self._transaction(one) for one in payments[start : start + 1000]]).encode()
+		blocks = list(_blocks(batch))
+		yield self._head(batch, blocks, envelope).encode()
+		payments = iter(batch.payments)
+		for number, block in enumerate(blocks, 1):
+			yield self._information(block, envelope.reference, number).encode()
+			for page in pages(payments, block.size):
+				yield "".join(map(self._transaction, page)).encode()
 			yield b"</PmtInf>"
 		yield b"</CstmrCdtTrfInitn></Document>"
 
@@ -96,9 +104,9 @@ class Pain001:
 		bounded(content, trust)
 		return Pain001Reader(trust).read(content)
 
-	def _head(self, batch: Batch, envelope: Envelope) -> str:
+	def _head(self, batch: Batch, blocks: list[_Block], envelope: Envelope) -> str:
 		created = local(envelope.created)
-		total = sum(map(_amount, batch.payments), _ZERO)
+		total = sum((block.total for block in blocks), Decimal("0.00"))
 		name = f"<Nm>{envelope.sender}</Nm>" if envelope.sender else ""
 		return (
 			f'<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="{NAMESPACE}{self.version}"><CstmrCdtTrfInitn>'
@@ -106,8 +114,8 @@ class Pain001:
 			f"<NbOfTxs>{len(batch)}</NbOfTxs><CtrlSum>{total}</CtrlSum><InitgPty>{name}</InitgPty></GrpHdr>"
 		)
 
-	def _information(self, payments: list[Payment], reference: str, number: int) -> str:
-		first = payments[0]
+	def _information(self, block: _Block, reference: str, number: int) -> str:
+		first = block.first
 		ending = f"-{number}"
 		booking = (
 			"" if self.batch_booking is None else f"<BtchBookg>{str(self.batch_booking).lower()}</BtchBookg>"
@@ -119,7 +127,7 @@ class Pain001:
 		agent = self._bic(bic) if bic else f"<Othr><Id>{NOT_PROVIDED}</Id></Othr>"
 		return (
 			f"<PmtInf><PmtInfId>{reference[: _LONGEST - len(ending)]}{ending}</PmtInfId><PmtMtd>TRF</PmtMtd>{booking}"
-			f"<NbOfTxs>{len(payments)}</NbOfTxs><CtrlSum>{sum(map(_amount, payments), _ZERO)}</CtrlSum>"
+			f"<NbOfTxs>{block.size}</NbOfTxs><CtrlSum>{block.total}</CtrlSum>"
 			f"<PmtTpInf><SvcLvl><Cd>SEPA</Cd></SvcLvl></PmtTpInf><ReqdExctnDt>{due}</ReqdExctnDt>"
 			f"<Dbtr>{_party(first.owner)}</Dbtr><DbtrAcct><Id><IBAN>{first.account}</IBAN></Id>{currency}</DbtrAcct>"
 			f"<DbtrAgt><FinInstnId>{agent}</FinInstnId></DbtrAgt><ChrgBr>SLEV</ChrgBr>"
@@ -140,6 +148,16 @@ class Pain001:
 
 	def _bic(self, bic: str) -> str:
 		return f"<BIC>{bic}</BIC>" if self.version == "03" else f"<BICFI>{bic}</BICFI>"
+
+
+def _blocks(batch: Batch) -> Iterator[_Block]:
+	for _, run in groupby(batch.payments, _information):
+		yield _block(run)
+
+
+def _block(run: Iterator[Payment]) -> _Block:
+	first = next(run)
+	return _Block(first, *counted(chain([first], run)))
 
 
 def _party(party: Party | None) -> str:

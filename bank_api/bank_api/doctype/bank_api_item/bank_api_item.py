@@ -25,6 +25,7 @@ class BankAPIItem(Document):
 		expiry_notice: DF.Int
 		failures: DF.Int
 		feed: DF.Literal["Never", "Fresh", "Stale", "Stopped"]
+		first_notice: DF.Int
 		held_until: DF.Datetime | None
 		item_id: DF.Data | None
 		last_error: DF.SmallText | None
