@@ -47,21 +47,25 @@ permission_query_conditions = {
 }
 has_permission = dict.fromkeys(_TENANT_DOCTYPES, "bank_api.gateway.permissions.has_permission")
 
-doctype_js = dict.fromkeys(
-	(
-		"Bank API Certificate",
-		"Bank API Client",
-		"Bank API Consent",
-		"Bank API End User",
-		"Bank API Item",
-		"Bank API Payment Batch",
-		"Bank API Provider",
-		"Bank API Webhook Delivery",
-		"Bank API Webhook Event",
-		"Bank API Whitelabel",
+doctype_js = {
+	**dict.fromkeys(
+		(
+			"Bank API Certificate",
+			"Bank API Client",
+			"Bank API Consent",
+			"Bank API End User",
+			"Bank API Item",
+			"Bank API Provider",
+			"Bank API Webhook Delivery",
+			"Bank API Webhook Event",
+			"Bank API Whitelabel",
+		),
+		"public/js/form_buttons.js",
 	),
-	"public/js/form_buttons.js",
-)
+	"Bank API Payment Batch": ["public/js/form_buttons.js", "public/js/payments.js"],
+	"Bank API Payment": "public/js/payments.js",
+}
+doctype_list_js = dict.fromkeys(("Bank API Payment Batch", "Bank API Payment"), "public/js/payments.js")
 
 _KEPT = {
 	"on_trash": "bank_api.bank_api.rules.refuse_deletion",
@@ -94,8 +98,8 @@ scheduler_events = {
 	"daily": [
 		"bank_api.gateway.expiry.notify_due",
 		"bank_api.gateway.certificate_expiry.notify_due",
-		"bank_api.gateway.statement_expiry.notify_due",
 		"bank_api.gateway.payment_journal.clean_up",
+		"bank_api.gateway.statement_expiry.notify_due",
 	],
 	"daily_long": ["bank_api.gateway.retention.clean_up"],
 }

@@ -58,6 +58,14 @@ def refuse_deletion(doc: Document, *args: Any, **kwargs: Any) -> None:
 	)
 
 
+def refuse_by_hand(doc: Document) -> None:
+	"""Refuse to save a record that only the gateway writes, whoever tries: an import, a script, an administrator."""
+	frappe.throw(
+		_("{0}: nobody makes or changes this by hand. Clients do it by the API.").format(_(doc.doctype)),
+		frappe.PermissionError,
+	)
+
+
 def has_app_permission() -> bool:
 	"""Whether the app's tile is shown to the current user."""
 	return is_manager(frappe.session.user)

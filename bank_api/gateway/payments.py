@@ -221,8 +221,7 @@ def judge(source: Whence, asked: Asked) -> Judged:
 	try:
 		batch = _read(source.provider, asked)
 		rules = payment_rules.rules(source.provider, source.item)
-		if len({payment.currency for payment in batch.payments}) > 1:
-			raise PaymentsError([finding("batch_several_currencies", "currency")])
+		validation.check_one_currency(batch)
 		if not asked.accept_partly:
 			validation.check(batch, rules)
 			return Judged(batch, tuple(range(1, len(batch) + 1)), Batch(()), (), ())
@@ -655,28 +654,3 @@ def _cancel_at_bank(part: str) -> bool:
 		payment_states.move(part, CANCELLED)
 	frappe.db.commit()
 	return True
-
-
-# --- what has happened
-
-
-def timeline(name: str) -> list[dict[str, Any]]:
-	"""The log of a batch and its parts, oldest first, at most 200 lines."""
-	names = {name, *payment_rows.parts_of(name)}
-	rows = frappe.get_all(
-		audit.DOCTYPE,
-		{"reference_name": ("in", list(names)), "reference_doctype": DOCTYPE},
-		["creation", "action", "user", "details", "reference_name"],
-		order_by="name asc",
-		limit=200,
-	)
-	return [
-		{
-			"at": row.creation,
-			"action": _(row.action),
-			"user": row.user,
-			"reason": json.loads(row.details or "{}").get("reason"),
-			"part": row.reference_name if row.reference_name != name else None,
-		}
-		for row in rows
-	]

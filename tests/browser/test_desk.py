@@ -71,8 +71,9 @@ def test_a_test_webhook_reaches_the_client(screen: Any, world: Any, client: str)
 	assert world.receiver.refused == 0
 
 
-def test_a_connected_bank_is_in_the_list(screen: Any, item: str):
-	screen.open("bank-api-item")
+def test_a_connected_bank_is_in_the_list(screen: Any, client: str, item: str):
+	"""Among this client's items: end users of other files' clients connect the same bank."""
+	screen.open(f"bank-api-item?client={client}")
 	row = screen.page.locator(".list-row-container:visible", has_text="Demo Bank")
 	row.first.wait_for()
 	assert row.count() == 1
@@ -159,6 +160,8 @@ def test_the_workspace_opens_on_what_needs_a_human(screen: Any, world: Any, item
 		"consents about to expire",
 		"dead letters",
 		"certificates about to expire",
+		"batches to authorise",
+		"batches in doubt",
 	]
 	assert cards.nth(0).locator(".number").inner_text().strip() == str(len(waiting))
 	screen.page.locator(".dashboard-widget-box:visible svg.frappe-chart").nth(1).wait_for()
@@ -182,10 +185,9 @@ def test_a_repaired_item_is_green_again(screen: Any, world: Any, item: str):
 	screen.reload_until("doc.status === 'OK'", 90)
 
 
-def test_a_delivery_is_replayed_with_the_same_id(screen: Any, world: Any, item: str):
-	delivery = world.admin.rows(
-		DELIVERY, {"event_type": "item.created", "status": "Delivered"}, ["name", "event_id"]
-	)[0]
+def test_a_delivery_is_replayed_with_the_same_id(screen: Any, world: Any, client: str, item: str):
+	filters = {"client": client, "event_type": "item.created", "status": "Delivered"}
+	delivery = world.admin.rows(DELIVERY, filters, ["name", "event_id"])[0]
 	seen = len([event for event in world.receiver.events if event["id"] == delivery["event_id"]])
 	screen.form(DELIVERY, delivery["name"])
 	screen.picture("delivery")
@@ -199,9 +201,9 @@ def test_a_delivery_is_replayed_with_the_same_id(screen: Any, world: Any, item: 
 	screen.reload_until("doc.status === 'Delivered'")
 
 
-def test_selected_deliveries_are_replayed_from_the_list(screen: Any, world: Any, item: str):
+def test_selected_deliveries_are_replayed_from_the_list(screen: Any, world: Any, client: str, item: str):
 	seen = len(world.receiver.events)
-	screen.open("bank-api-webhook-delivery")
+	screen.open(f"bank-api-webhook-delivery?client={client}")
 	screen.page.locator(".list-row-container:visible .list-row-checkbox").nth(0).check()
 	screen.page.locator(".list-row-container:visible .list-row-checkbox").nth(1).check()
 	screen.page.locator(".page-head:visible .actions-btn-group button:visible").click()

@@ -603,7 +603,7 @@ def test_only_what_is_unknown_is_decided_about(batches, client):
 def test_buttons_are_for_managers(batches, client):
 	found = submit()
 	doc = batches.frappe.get_doc(BATCH, found["batch"])
-	for press in (doc.check_now, doc.cancel_batch, lambda: decide(doc, 0), doc.timeline_lines):
+	for press in (doc.check_now, doc.cancel_batch, lambda: decide(doc, 0), doc.overview_lines):
 		with pytest.raises(batches.frappe.PermissionError):
 			press()
 
@@ -611,8 +611,9 @@ def test_buttons_are_for_managers(batches, client):
 def test_the_form_tells_what_has_happened(batches, client):
 	found = submit()
 	batches.frappe.set_user("Administrator")
-	lines = batches.frappe.get_doc(BATCH, found["batch"]).timeline_lines()
-	assert [line["action"] for line in lines] == [
+	told = batches.frappe.get_doc(BATCH, found["batch"]).overview_lines()
+	assert (told["counts"], told["parts"], told["errors"]) == ({"Stored": 1}, [], [])
+	assert [line["action"] for line in told["timeline"]] == [
 		"Payment Batch Validated",
 		"Payment Batch Sending",
 		"Payment Batch Stored",

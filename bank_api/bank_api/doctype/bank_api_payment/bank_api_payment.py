@@ -1,6 +1,7 @@
 import frappe
 from frappe.model.document import Document
 
+from bank_api.bank_api.rules import refuse_by_hand
 from bank_api.gateway.ids import row_name
 
 
@@ -55,6 +56,9 @@ class BankAPIPayment(Document):
 
 	def autoname(self):
 		self.name = row_name()
+
+	def validate(self):
+		refuse_by_hand(self)
 
 
 def on_doctype_update():

@@ -2,9 +2,10 @@ import frappe
 from frappe.model.document import Document
 from werkzeug.wrappers import Response
 
-from bank_api.bank_api.rules import button
+from bank_api.bank_api.rules import button, refuse_by_hand
 from bank_api.gateway import (
 	payment_decisions,
+	payment_desk,
 	payment_download,
 	payment_states,
 	payment_status,
@@ -92,6 +93,9 @@ class BankAPIPaymentBatch(Document):
 	def autoname(self):
 		self.name = row_name()
 
+	def validate(self):
+		refuse_by_hand(self)
+
 	@frappe.whitelist(methods=["POST"])
 	@button
 	def check_now(self) -> None:
@@ -125,9 +129,9 @@ class BankAPIPaymentBatch(Document):
 
 	@frappe.whitelist(methods=["POST"])
 	@button
-	def timeline_lines(self) -> list[dict]:
-		"""What has happened to the batch, oldest first."""
-		return payments.timeline(self.name)
+	def overview_lines(self) -> dict:
+		"""What the form shows besides the fields."""
+		return payment_desk.overview(self.name)
 
 
 @frappe.whitelist(methods=["GET"])

@@ -1,21 +1,14 @@
 frappe.listview_settings["Bank API Payment Batch"] = {
-	add_fields: ["state"],
+	add_fields: ["state", "total", "currency"],
 	hide_name_column: true,
 	filters: [["parent_batch", "is", "not set"]],
 	get_indicator(doc) {
-		const colors = {
-			Draft: "gray",
-			Validated: "blue",
-			Sending: "blue",
-			Stored: "orange",
-			"Partly Accepted": "orange",
-			Authorised: "blue",
-			Settled: "green",
-			Rejected: "red",
-			Cancelled: "gray",
-			Expired: "gray",
-			Unknown: "red",
-		};
-		return [__(doc.state), colors[doc.state] || "gray", `state,=,${doc.state}`];
+		return [__(doc.state), state_color(doc.state), `state,=,${doc.state}`];
+	},
+	formatters: {
+		total_value: (value, df, doc) => amount_cell(doc.total, doc.currency),
+	},
+	onload(listview) {
+		widen_list(listview, 7);
 	},
 };
