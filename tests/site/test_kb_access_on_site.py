@@ -258,8 +258,12 @@ class TestPages:
 			bank.sign_in(client)
 		browser = page_of(client, user="boss")
 		browser.get(f"/bank-api/consents/{name}/end")
+		assert ("the bank is told" in browser.text) is bool(path)
+		assert ("use the bank's own channel" in browser.text) is not bool(path)
 		browser.submit()
 		assert browser.status == 200, browser.text
+		assert ("The bank has been told." in browser.text) is bool(path)
+		assert ("The bank cannot be told from here." in browser.text) is not bool(path)
 		row = reload(bank, name)
 		assert (row.state, row.ended_by, row.end_reason) == ("Ended", "End User", "Revoked")
 		assert not consent_rows.secret(name, "refresh_token") and not consent_rows.secret(

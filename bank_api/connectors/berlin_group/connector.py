@@ -43,6 +43,7 @@ class BerlinGroupConnector:
 	shortest_interval = timedelta(0)
 	names_end_user = True
 	advice = ""
+	tells_end = True
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config
