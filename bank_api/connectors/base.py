@@ -166,10 +166,12 @@ class ConsentConnector(ConsentSource, Protocol):
 		names_end_user: a consent is asked for in the name of an end user, by a number that has to be entered each time.
 		advice: an English sentence: what else than a new link a human needs where the access is lost, and where to get
 			it; empty if there is nothing else.
+		tells_end: a consent that is withdrawn here is ended at the provider too, and not only forgotten here.
 	"""
 
 	names_end_user: bool
 	advice: str
+	tells_end: bool
 
 	def companies(self) -> Mapping[str, str]:
 		"""Names of the companies behind this provider by their codes; empty where there is only one."""

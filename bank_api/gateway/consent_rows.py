@@ -11,6 +11,7 @@ import frappe
 from frappe import _
 from frappe.utils.password import get_decrypted_password, set_encrypted_password
 
+from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import (
 	Approval,
 	ConsentData,
@@ -24,6 +25,7 @@ from bank_api.connectors.model import (
 )
 from bank_api.gateway import audit, providers, relay
 from bank_api.gateway.clock import site_now, to_site
+from bank_api.gateway.errors import NotConfigured
 from bank_api.gateway.plain import shown
 
 DOCTYPE = "Bank API Consent"
@@ -356,7 +358,13 @@ def advice(provider: str) -> str:
 	link = _("Ask for a new link with {0} and send the end user there.").format(
 		repair_method(frappe._dict(provider=provider))
 	)
-	more = getattr(providers.connector(provider), "advice", "")
+	try:
+		more = getattr(providers.connector(provider), "advice", "")
+	except (
+		ProviderError,
+		NotConfigured,
+	):  # what is not set up any more keeps nobody from reading what was read
+		more = ""
 	return f"{link} {_(more)}" if more else link
 
 

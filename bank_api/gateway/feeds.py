@@ -13,7 +13,7 @@ from typing import Any
 import frappe
 from frappe import _
 
-from bank_api.gateway import access, consent_rows, end_users
+from bank_api.gateway import consent_rows, end_users
 from bank_api.gateway.clock import iso, to_utc
 from bank_api.gateway.errors import ConsentNeeded, DataNotReady, UnknownObject
 
@@ -79,7 +79,7 @@ class Feed:
 	@property
 	def advice(self) -> str:
 		"""What a human has to do, and where; empty if nothing, or if it depends on the item's status (`user_action`)."""
-		if self.status != _HUMAN_NEEDED or not access.by_consent(self.provider):
+		if self.status != _HUMAN_NEEDED or not consent_rows.of_item(self.provider, self.provider_item_id):
 			return ""
 		return consent_rows.advice(self.provider)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import Identity, LinkKind, Presence, Secret, TokenHolder, UserAction
 from bank_api.gateway import (
 	access_links,
@@ -18,6 +19,7 @@ from bank_api.gateway import (
 	trip,
 )
 from bank_api.gateway.access_links import Visit
+from bank_api.gateway.errors import NotConfigured
 from bank_api.gateway.sharing import Note, Sharing, State, masked
 
 
@@ -86,6 +88,16 @@ def of(found: Sharing) -> Way:
 		NotConfigured: the provider is not set up.
 	"""
 	return _WAYS[providers.connector(found.provider).token_holder]
+
+
+def tells_end(found: Sharing) -> bool:
+	"""Whether the bank is told when a sharing is ended here; otherwise its tokens are forgotten, and only the bank can end the rest."""
+	if not found.consent:
+		return True
+	try:
+		return bool(getattr(providers.connector(found.provider), "tells_end", True))
+	except (ProviderError, NotConfigured):
+		return True  # nothing can be ended then
 
 
 def can_be_renewed(found: Sharing) -> bool:

@@ -38,7 +38,7 @@ SECURE_COOKIE = "__Host-" + COOKIE  # no other host of the domain can set it (RF
 MAX_FIELD = 64
 MAX_CHOSEN = 200
 NOT_OPEN = 404
-ENDED, RENEWED = "ended", "renewed"
+ENDED, FORGOTTEN, RENEWED = "ended", "forgotten", "renewed"
 
 
 def before_request() -> None:
@@ -225,6 +225,7 @@ def _message(reader: Reader) -> str:
 	if done and access_links.has_done(reader.visit, done, given):
 		return {
 			ENDED: _("The access has ended. The bank has been told.", reader.language),
+			FORGOTTEN: _("The access has ended here. The bank cannot be told from here.", reader.language),
 			RENEWED: _("The access has been renewed.", reader.language),
 		}.get(done, "")
 	request = frappe.request.args.get("request", "")[:MAX_FIELD]
@@ -259,11 +260,12 @@ def _sent_form(reader: Reader, path: str, parts: list[str]) -> Response:
 def _end_it(reader: Reader, row: Sharing) -> Response | None:
 	if not row.is_open:
 		return _moved(PATH)  # the button was pressed twice
+	told = ways.tells_end(row)
 	try:
 		sharing_actions.withdraw(reader.visit, row, reader.language)
 	except sharing_actions.Impossible as error:
 		return _sent(consent_pages.withdrawal(reader, row, str(error)), 422)
-	return _done(reader, ENDED)
+	return _done(reader, ENDED if told else FORGOTTEN)
 
 
 def _done(reader: Reader, what: str) -> Response:

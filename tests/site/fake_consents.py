@@ -146,6 +146,7 @@ class FakeConnector:
 	shortest_interval = timedelta(0)
 	names_end_user = True
 	advice = ""
+	tells_end = True
 
 	def __init__(self, config: Any, ledger: Any):
 		self.config = config

@@ -53,6 +53,18 @@ def grant_of(bank, control):
 	return found
 
 
+def _not_set_up(bank, client):
+	"""The operator has spoilt a setting: what was read is served all the same."""
+	from bank_api.gateway import providers
+
+	lines = bank.frappe.db.get_value("Bank API Provider", bank.provider, "further_settings")
+	values = {"further_settings": f"{lines}\nscope = nonsense"}
+	bank.frappe.db.set_value("Bank API Provider", bank.provider, values)
+	bank.frappe.db.commit()
+	with pytest.raises(provider_errors.ConfigurationError):
+		providers.connector(bank.provider)
+
+
 def assert_says_what_to_do(text):
 	for words in WHAT_TO_DO:
 		assert words in text, text
@@ -148,6 +160,9 @@ def test_after_the_end_every_call_says_what_a_human_has_to_do_and_where(
 	listed = kb.get_bank_accounts(item_id=consent.provider_consent_id).get_json()["message"]
 	assert len(listed["resources"]) and listed["feeds"][0]["status"] == "Action Required"
 	assert_says_what_to_do(listed["feeds"][0]["advice"])
+	_not_set_up(bank, client)
+	listed = kb.get_bank_accounts(item_id=consent.provider_consent_id).get_json()["message"]
+	assert len(listed["resources"]) and WHAT_TO_DO[0] in listed["feeds"][0]["advice"]
 	assert bank.events(client).count("consent.reauthorisation_needed") == 1
 
 
@@ -258,8 +273,12 @@ class TestPages:
 			bank.sign_in(client)
 		browser = page_of(client, user="boss")
 		browser.get(f"/bank-api/consents/{name}/end")
+		assert ("the bank is told" in browser.text) is bool(path)
+		assert ("use the bank's own channel" in browser.text) is not bool(path)
 		browser.submit()
 		assert browser.status == 200, browser.text
+		assert ("The bank has been told." in browser.text) is bool(path)
+		assert ("The bank cannot be told from here." in browser.text) is not bool(path)
 		row = reload(bank, name)
 		assert (row.state, row.ended_by, row.end_reason) == ("Ended", "End User", "Revoked")
 		assert not consent_rows.secret(name, "refresh_token") and not consent_rows.secret(

@@ -41,6 +41,7 @@ class BerlinGroupConnector(ConsentsOnly):
 	shortest_interval = timedelta(0)
 	names_end_user = True
 	advice = ""
+	tells_end = True
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config

@@ -115,6 +115,11 @@ class KbConnector(ConsentsOnly):
 	def delete_consent(self, consent_id: str) -> None:
 		"""KB publishes no way to end a consent: without its tokens, which the gateway forgets, it is no use."""
 
+	@property
+	def tells_end(self) -> bool:
+		"""See `ConsentConnector.tells_end`: KB publishes no call for it."""
+		return bool(self._names.path_revoke)
+
 	@sealed
 	def revoke(self, refresh: Secret) -> None:
 		"""See `TokenRevoker.revoke`."""
