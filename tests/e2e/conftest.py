@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 pytest.register_assert_rewrite(
-	"conformance", "bridge_bank", "migdal_bank", "quanto_bank", "kb_bank", "installation", "jobs"
+	"conformance", "bridge_bank", "migdal_bank", "quanto_bank", "kb_bank", "kb_runs", "installation", "jobs"
 )
 
 from installation import Installation  # noqa: E402  after the rewriting is set up

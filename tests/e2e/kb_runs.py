@@ -43,7 +43,6 @@ class Company:
 		self.installation = installation
 		self.control = installation.control.kb
 		info = self.control.info()
-		self.app = self.control.add_app(f"{installation.stack.url}/bank-api/return")
 		self.account = next(one["iban"] for one in info["accounts"] if one["currency"] == "CZK")
 		self.day = info["next_bank_day"]
 		lines = {
@@ -53,19 +52,13 @@ class Company:
 			"most_payments": str(PART),
 			"payments.cut_offs": "no",
 		}
-		self.provider = installation.setup.admin.insert(
-			"Bank API Provider",
-			provider_name=f"KB {uuid.uuid4().hex[:6]}",
-			connector="kb",
-			environment="Sandbox",
+		record = installation.setup.kb(
+			f"KB {uuid.uuid4().hex[:6]}",
 			api_base_url=f"http://127.0.0.1:{wire}",
-			client_id=self.app["client_id"],
-			client_secret=self.app["secret"],
-			authorise_at="MojeBanka",
 			further_settings="\n".join(f"{name} = {value}" for name, value in lines.items()),
 			app_calls_per_5_minutes=0,
-			**{f"api_key_{api}": key for api, key in info["api_keys"].items()},
-		)["name"]
+		)
+		self.provider, self.app = record["name"], record["client_id"]
 		self.sites = [self._site() for _ in range(clients)]
 
 	def _site(self) -> ClientSite:
@@ -105,7 +98,7 @@ class Company:
 
 	def book(self) -> dict[str, Any]:
 		"""What the bank holds of this company."""
-		return self.control.book(app=self.app["client_id"])
+		return self.control.book(app=self.app)
 
 
 @dataclass
@@ -184,7 +177,7 @@ def judge(company: Company, runs: list[Run], *, settled: bool = False) -> Counte
 		how many payments stand how.
 	"""
 	book = company.book()
-	assert book["repeated"] == [] and book["booked_twice"] == [], book
+	assert {name: book[name] for name in ("repeated", "booked_twice")} == {"repeated": [], "booked_twice": []}
 	held: dict[str, list[dict[str, Any]]] = {}
 	for row in book["payments"]:
 		held.setdefault(row["details"]["variable"], []).append(row)

@@ -323,7 +323,7 @@ class Scene:
 	def settle(self) -> None:
 		"""The human authorises all that waits, and the bank's days pass."""
 		control = self.company.control
-		for batch in control.batches(app=self.company.app["client_id"]):
+		for batch in control.batches(app=self.company.app):
 			if batch["sign_state"] == "OPEN":
 				control.decide(batch["id"])
 		control.settle()
