@@ -90,6 +90,7 @@ scheduler_events = {
 			"bank_api.gateway.events.tick",
 			"bank_api.gateway.consent_duties.tick",
 			"bank_api.gateway.session_duties.tick",
+			"bank_api.gateway.nudges.tick",
 			"bank_api.gateway.payment_duties.tick",
 		],
 	},

@@ -19,6 +19,7 @@ from bank_api.connectors.model import (
 	Link,
 	LinkRequest,
 	LinkReturn,
+	Nudge,
 	PermissionGroup,
 	Presence,
 	ProviderConfig,
@@ -364,8 +365,33 @@ class RegistrationConnector(Protocol):
 		"""
 
 
-class NudgeConnector(Protocol):
-	"""A bank that tells, account by account, when there is something new to read."""
+class NudgeConnector(Connector, Protocol):
+	"""A bank that tells, account by account, when there is something new to read.
+
+	Between two nudges an account is left alone for `Connector.shortest_interval`: the bank would refuse to be asked.
+
+	Attributes:
+		nudges: whether they are wanted.
+	"""
+
+	nudges: bool
+
+	def handshake(self, path: str) -> str | None:
+		"""What the bank wants to read before it promises anything: JSON text.
+
+		Args:
+			path: what stands behind our address in the bank's call.
+
+		Returns:
+			None if the bank asks no such thing there.
+		"""
+
+	def nudge(self, path: str, headers: Mapping[str, str], body: bytes) -> Nudge | None:
+		"""Read a nudge, of which `verify_webhook` has said that it is the bank's; None if none is sent to this path.
+
+		Raises:
+			MalformedResponse: it is none of this bank's.
+		"""
 
 	def subscribe(self, token: Token, provider_account_id: str, url: str, key: Secret) -> EventSubscription:
 		"""Ask to be told of an account. Never repeated by itself.

@@ -274,6 +274,8 @@ def withdraw(row: frappe._dict, by: EndedBy, why: EndReason) -> None:
 		frappe.db.commit()
 		return
 	frappe.db.commit()  # durable before the provider is asked
+	if row.item:
+		_end_nudges(row.item)
 	try:
 		connector = connector_of(row.provider)
 		_end_tokens(connector, row)
@@ -286,6 +288,12 @@ def withdraw(row: frappe._dict, by: EndedBy, why: EndReason) -> None:
 			consent_rows.stop_withdrawal(row.name)
 		frappe.db.commit()
 		raise
+
+
+def _end_nudges(item: str) -> None:
+	from bank_api.gateway import nudges
+
+	nudges.end(item)
 
 
 def _end_tokens(connector: ConsentConnector, row: frappe._dict) -> None:

@@ -116,6 +116,8 @@ def _settle(row: frappe._dict, arrived: bool, provider_batch_id: str) -> None:
 	else:
 		said = _("Somebody has made sure that the bank does not have it.")
 		payment_states.move(row.name, REJECTED, last_error=said, **values)
+		# Where the bank can be asked it is asked for some more days: the human may be wrong, and the payments paid anew.
+		payment_states.set_values(row.name, next_check_at=site_now() + payment_sending.FIRST_CHECK)
 	audit.record(
 		"Payment Batch Decided",
 		client=row.client,

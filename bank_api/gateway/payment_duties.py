@@ -48,7 +48,7 @@ def _check_due(end: float) -> None:
 	"""Ask how batches stand, those of one consent behind each other: a token lasts for minutes only."""
 	rows = frappe.db.sql(
 		f"""SELECT name, provider FROM `tab{DOCTYPE}`
-		WHERE state IN ('Stored', 'Partly Accepted', 'Authorised', 'Unknown') AND next_check_at <= %s
+		WHERE state IN ('Stored', 'Partly Accepted', 'Authorised', 'Unknown', 'Rejected') AND next_check_at <= %s
 		ORDER BY next_check_at LIMIT %s""",
 		(site_now(), MAX_A_TURN),
 		as_dict=True,

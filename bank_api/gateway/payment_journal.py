@@ -38,9 +38,12 @@ def begin(exchange_id: str) -> bool:
 		return False
 	try:
 		os.fsync(descriptor)
+		_sync(folder)
+	except OSError:
+		undo(exchange_id)
+		raise
 	finally:
 		os.close(descriptor)
-	_sync(folder)
 	return True
 
 

@@ -177,7 +177,11 @@ def _send(part: str) -> None:
 			_reconnect()
 			_not_ready(row, InternalError())
 			return
-		outcome = _begin(row) or _call(row, message, connector, token, len(batch))
+		outcome = _begin(row)
+		if outcome is None:
+			outcome = _call(row, message, connector, token, len(batch))
+			if _leads_back(outcome, last):
+				payment_journal.undo(row.exchange_id)
 		_record(row, outcome, last)
 		if last or not isinstance(outcome, _STALE):
 			return
@@ -262,7 +266,7 @@ def _claim(row: frappe._dict, batch: Any, connector: PaymentConnector) -> paymen
 	return message
 
 
-def _begin(row: frappe._dict) -> ProviderError | None:
+def _begin(row: frappe._dict) -> SubmittedBatch | ProviderError | None:
 	"""Leave a trace that outlives the database; None if the bank may be called."""
 	try:
 		if payment_journal.begin(row.exchange_id):
@@ -325,8 +329,6 @@ def _in_doubt(error: BaseException) -> OutcomeUnknown:
 def _record(row: frappe._dict, outcome: SubmittedBatch | ProviderError, last: bool) -> None:
 	"""Make durable what came of it. If even that fails, the row stays `Sending`, and becomes `Unknown`."""
 	reached("recording")
-	if _leads_back(outcome, last):
-		payment_journal.undo(row.exchange_id)
 	durably(lambda: _write(row, outcome, last))
 	reached("recorded")
 	if isinstance(outcome, ProviderError):

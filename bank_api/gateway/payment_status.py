@@ -35,6 +35,8 @@ WAIT_SECONDS = 20
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=2)
 GIVE_UP_AFTER = timedelta(days=400)
 """A consent lasts 12 months, and a payment may be a year ahead: behind that nobody answers any more."""
+DOUBT_DECISION_FOR = timedelta(days=7)
+"""How long the bank is asked about what a human said it does not have."""
 
 _STATES = {
 	BatchStanding.AUTHORISED: AUTHORISED,
@@ -309,6 +311,8 @@ def _note_absence(row: frappe._dict) -> None:
 def _next_check(row: frappe._dict) -> datetime | None:
 	"""The longer nothing happens, the less often the bank is asked."""
 	now = site_now()
+	if row.state == REJECTED and row.decided_at and now - row.decided_at > DOUBT_DECISION_FOR:
+		return None
 	since = row.stored_at or row.sent_at or row.creation
 	if now - since > GIVE_UP_AFTER:
 		return None

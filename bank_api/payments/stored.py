@@ -87,12 +87,15 @@ def spooled(lines: Iterable[str | bytes], expected: str, leave_out: Sequence[str
 	shelf, stream = Shelf(), iter(lines)
 	approved, left = begun(), begun()
 	sound, filled = True, frozenset[str]()
-	while page := tuple(map(payment, islice(stream, PAGE))):
-		part = Batch(page)
-		_add(approved, part)
+	while page := [line.encode() if isinstance(line, str) else line for line in islice(stream, PAGE)]:
+		content = [line.rstrip(b"\n") + b"\n" for line in page]
+		part = Batch(tuple(map(payment, page)))  # each line is all that its payment says
+		approved.update(b"".join(content))
 		if leave_out:
 			part = part.without(*leave_out)
-		shelf.add(_add(left, part))
+			content = list(map(canonical, part.payments))
+		left.update(b"".join(content))
+		shelf.add(content)
 		sound = sound and not soundness.findings(part, 1)
 		filled |= part.filled()
 	if not compare_digest(approved.hexdigest(), expected):
@@ -102,12 +105,6 @@ def spooled(lines: Iterable[str | bytes], expected: str, leave_out: Sequence[str
 	if sound and len(shelf):
 		found.mark_sound(filled)
 	return Spooled(found, left.hexdigest())
-
-
-def _add(hasher: Any, part: Batch) -> list[bytes]:
-	lines = [canonical(one) for one in part.payments]
-	hasher.update(b"".join(lines))
-	return lines
 
 
 class Shelf(KeptPayments):
@@ -122,7 +119,9 @@ class Shelf(KeptPayments):
 	def add(self, lines: Sequence[bytes]) -> None:
 		"""Put a page behind the others; all but the last one are full."""
 		content = b"[" + b",".join(lines) + b"]"
-		self._file.write(content)
+		rest = memoryview(content)
+		while rest:
+			rest = rest[self._file.write(rest) :]
 		self._pages.append((self._end, len(content)))
 		self._end += len(content)
 		self._count += len(lines)

@@ -64,7 +64,7 @@ class Company:
 		app = self.bank.add_app(f"{self.world.url}/bank-api/return")
 		lines = {
 			"authorize_url": f"{info['pages_url']}/autfe/ssologin",
-			"batch_timeout": "8",
+			"batch_timeout": "110",
 			"payments.cut_offs": "no",
 		}
 		return setup.admin.insert(
@@ -154,12 +154,9 @@ class Company:
 			self.world.control.clear_faults()
 
 	def waiting(self) -> str:
-		"""The bank has closed its door before a byte went out."""
-		self.world.control.fail("refuse", path=BATCHES, times=20, method="POST")
-		try:
-			return self.submit(payments(4), "Daně a odvody")
-		finally:
-			self.world.control.clear_faults()
+		"""The bank has had enough calls for now, so nothing was sent."""
+		self.bank.fail(429, path=BATCHES, method="POST", times=1, retry_after=3600)
+		return self.until(self.submit(payments(4), "Daně a odvody"), "Validated")
 
 	def partly(self) -> str:
 		"""One payment is refused here, at its caller's leave."""
@@ -167,6 +164,14 @@ class Company:
 		listed[2]["variable_symbol"] = "12345678901"
 		listed[4]["partner_account"] = self.account
 		return self.submit(listed, "Dobropisy", accept_partly=1)
+
+	def large(self, count: int) -> str:
+		"""As many payments as one wants, in files."""
+		listed = payments(count)
+		for one in listed:
+			del one["partner_name"]
+		values = {"send_as": "abo", "leave_out": ["reference"]}
+		return self.until(self.submit(listed, "Bonusy", **values), "Stored")
 
 	def in_parts(self) -> str:
 		return self.until(self.submit(payments(250), "Vratky zákazníkům"), "Stored")

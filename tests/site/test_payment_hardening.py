@@ -247,6 +247,17 @@ def test_a_number_of_another_batch_settles_nothing(batches, client, monkeypatch)
 	assert parts(batches, row.name)[0].state == "Stored"
 
 
+def test_a_human_who_was_wrong_is_corrected_by_the_bank(batches, client):
+	"""Nobody has to press a button for it: the payments may be submitted anew already."""
+	row = unknown(batches)
+	payment_decisions.decide(row.name, arrived=False, digest=row.digest, total=f"{row.total} CZK")
+	assert parts(batches, row.name)[0].state == "Rejected"
+	batches.sandbox.put("list", True)
+	hurry(batches)
+	assert parts(batches, row.name)[0].state == "Stored"
+	assert "payment_batch.stored" in batches.events(client)
+
+
 def test_an_erased_users_batch_can_still_be_decided_about(batches, client):
 	row = unknown(batches)
 	batches.frappe.db.sql(f"update `tab{BATCH}` set item = null, end_user = null where name = %s", row.name)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bank_api.payments.findings import MESSAGES
+
 APP = Path(__file__).resolve().parents[2] / "bank_api"
 LANGUAGES = ("fr", "cs", "pt-BR", "he")
 # The sentences of these connector errors are kept in what the caller reads (gateway/errors.py, from_provider).
@@ -17,6 +19,10 @@ TRANSLATING_CALLS = ("_", "InvalidRequest", "Unsupported")
 GROUP_CALL = "_group"
 # What a connector says that a human has to do (`ConsentConnector.advice`).
 ADVICE = "_ADVICE"
+# What is done is written into the log in a few words, which the desk shows: the calls that write it, and what else they are given.
+LOG_CALLS = ("record", "note", "_carry_out")
+LOG_WORDS = re.compile(r"[A-Z][\w-]*( [A-Z][\w-]*| for| of| Was)+", re.ASCII)
+LOG_TABLES = ("consent_grant.py", "sharing_actions.py")
 PLACEHOLDER = re.compile(r"\{[a-z_0-9]*\}")
 PRODUCT_NAMES = {"Bank API"}
 JS_CALL = re.compile(r"""\b__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`$]*`)""")
@@ -42,6 +48,23 @@ def python_sentences(path: Path) -> Iterator[str]:
 			yield first.value
 		if name == GROUP_CALL:
 			yield from (one.value for one in node.args[1:3] if isinstance(one, ast.Constant))
+
+
+def log_sentences(path: Path) -> Iterator[str]:
+	"""The names of what is logged."""
+	for node in ast.walk(ast.parse(path.read_text())):
+		if isinstance(node, ast.Call):
+			name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+			given = node.args if name in LOG_CALLS else []
+		else:
+			given = [node] if path.name in LOG_TABLES else []
+		for one in given:
+			if (
+				isinstance(one, ast.Constant)
+				and isinstance(one.value, str)
+				and LOG_WORDS.fullmatch(one.value)
+			):
+				yield one.value
 
 
 def table_sentences(row: ast.Tuple) -> Iterator[str]:
@@ -88,6 +111,13 @@ def workspace_sentences(record: dict) -> Iterator[str]:
 		yield re.sub(r"<[^>]+>", "", block["data"].get("text", ""))
 
 
+def batch_states() -> list[str]:
+	"""Each step of a batch is logged by its name."""
+	path = APP / "bank_api" / "doctype" / "bank_api_payment_batch" / "bank_api_payment_batch.json"
+	fields = json.loads(path.read_text())["fields"]
+	return next(field["options"] for field in fields if field["fieldname"] == "state").split("\n")
+
+
 def record_sentences(path: Path) -> Iterator[str]:
 	record = json.loads(path.read_text())
 	kind = record.get("doctype") if isinstance(record, dict) else None
@@ -111,7 +141,11 @@ READERS = {
 
 def sentences() -> dict[str, str]:
 	"""Every sentence with the file in which it was first met."""
-	found: dict[str, str] = {}
+	found = dict.fromkeys(MESSAGES.values(), "payments/findings.py")
+	for path in sorted(APP.glob("**/*.py")):
+		if "sandbox" not in path.relative_to(APP).parts:
+			found |= dict.fromkeys(log_sentences(path), str(path.relative_to(APP)))
+	found |= {f"Payment Batch {state}": "gateway/payment_states.py" for state in batch_states()}
 	for path in sorted(APP.rglob("*")):
 		reader = READERS.get(path.suffix)
 		if reader is None or {"sandbox", "node_modules", "dist"} & set(path.relative_to(APP).parts):

@@ -19,6 +19,7 @@ from bank_api.connectors.model import (
 	InboundEvent,
 	ItemData,
 	LinkReturn,
+	Nudge,
 	Presence,
 	ProviderConfig,
 	Secret,
@@ -214,8 +215,22 @@ class KbConnector(ConsentsOnly):
 
 	@sealed
 	def parse_webhook(self, body: bytes) -> InboundEvent:
-		"""See `Connector.parse_webhook`. Which account it is about, only the path says (`events.subscription_of`)."""
+		"""See `Connector.parse_webhook`. Which account it is about, only its address says."""
 		return events.parse(self._names, body)
+
+	@property
+	def nudges(self) -> bool:
+		"""See `NudgeConnector.nudges`."""
+		return self._settings.nudges
+
+	def handshake(self, path: str) -> str | None:
+		"""See `NudgeConnector.handshake`."""
+		return events.handshake(path)
+
+	@sealed
+	def nudge(self, path: str, headers: Mapping[str, str], body: bytes) -> Nudge | None:
+		"""See `NudgeConnector.nudge`."""
+		return events.nudge(self._names, path, headers, body)
 
 	@sealed
 	def subscribe(self, token: Token, provider_account_id: str, url: str, key: Secret) -> EventSubscription:

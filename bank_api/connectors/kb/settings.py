@@ -63,6 +63,7 @@ class KbSettings:
 			data through at once.
 		send_end: whether reads of transactions name their end, which must not lie in the future; without it, it is now.
 		balances: whether balances are read.
+		nudges: whether KB is asked to tell of new transactions; it has to reach us for that.
 		time_zone: the bank's clock.
 		max_pages: a list with more pages is taken for a loop.
 		throttle_seconds: wait after a 429 that does not say.
@@ -95,6 +96,7 @@ class KbSettings:
 	history_reads: int = 0
 	send_end: bool = False
 	balances: bool = True
+	nudges: bool = True
 	time_zone: str = "Europe/Prague"
 	max_pages: int = 1000
 	throttle_seconds: int = 60
@@ -151,6 +153,7 @@ def read_settings(values: Mapping[str, str], base_url: str) -> KbSettings:
 		history_reads=read.number("history_reads", default.history_reads),
 		send_end=read.flag("send_end", default.send_end),
 		balances=read.flag("balances", default.balances),
+		nudges=read.flag("nudges", default.nudges),
 		time_zone=read.text("time_zone", default.time_zone),
 		max_pages=read.number("max_pages", default.max_pages, least=1),
 		throttle_seconds=read.number("throttle_seconds", default.throttle_seconds),
