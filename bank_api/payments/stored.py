@@ -4,6 +4,7 @@ Whoever keeps payments keeps these lines: the digest of a batch is the digest of
 proved to be what was approved, before a bank gets to see it.
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -122,7 +123,10 @@ class Shelf(KeptPayments):
 	def add(self, lines: Sequence[bytes]) -> None:
 		"""Put a page behind the others; all but the last one are full."""
 		content = b"[" + b",".join(lines) + b"]"
-		self._file.write(content)
+		if self._file.write(content) != len(
+			content
+		):  # without a buffer a full disk takes a part, and says nothing
+			raise OSError(errno.ENOSPC, "the payments do not fit on the disk")
 		self._pages.append((self._end, len(content)))
 		self._end += len(content)
 		self._count += len(lines)
