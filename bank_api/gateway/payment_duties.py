@@ -75,5 +75,9 @@ def _go_on(name: str, column: str) -> None:
 	"""A defect with one batch is told, and keeps no other one from its turn."""
 	frappe.db.rollback()
 	frappe.log_error(title=f"Bank API: payment batch {name}", message=frappe.get_traceback())
-	payment_states.set_values(name, **{column: site_now() + AFTER_A_DEFECT})
+	row = payment_states.get(name, lock=True)
+	if row is not None and row.get(
+		column
+	):  # what is unknown since then has no next attempt, and must not seem to have one
+		payment_states.set_values(name, **{column: site_now() + AFTER_A_DEFECT})
 	frappe.db.commit()
