@@ -67,8 +67,17 @@ doctype_js = {
 }
 doctype_list_js = dict.fromkeys(("Bank API Payment Batch", "Bank API Payment"), "public/js/payments.js")
 
-# An attached file would lie readable among the site's files: of these records it may hold a private key.
-doc_events = {"File": {"before_insert": "bank_api.bank_api.rules.refuse_attached_keys"}}
+_KEPT = {
+	"on_trash": "bank_api.bank_api.rules.refuse_deletion",
+	"before_rename": "bank_api.bank_api.rules.refuse_deletion",
+}
+doc_events = {
+	# An attached file would lie readable among the site's files: of these records it may hold a private key.
+	"File": {"before_insert": "bank_api.bank_api.rules.refuse_attached_keys"},
+	# A batch that is deleted frees its caller's key: a repeated call would pay again.
+	"Bank API Payment Batch": _KEPT,
+	"Bank API Payment": _KEPT,
+}
 
 before_request = ["bank_api.gateway.api.before_request", "bank_api.www.bank_api_consents.before_request"]
 auth_hooks = ["bank_api.gateway.permissions.confine_clients"]
@@ -81,15 +90,24 @@ scheduler_events = {
 			"bank_api.gateway.events.tick",
 			"bank_api.gateway.consent_duties.tick",
 			"bank_api.gateway.session_duties.tick",
+			"bank_api.gateway.nudges.tick",
 			"bank_api.gateway.payment_duties.tick",
 		],
 	},
 	"hourly_long": ["bank_api.gateway.end_users.erase_pending", "bank_api.gateway.purge.due"],
-	"daily": ["bank_api.gateway.expiry.notify_due", "bank_api.gateway.certificate_expiry.notify_due"],
+	"daily": [
+		"bank_api.gateway.expiry.notify_due",
+		"bank_api.gateway.certificate_expiry.notify_due",
+		"bank_api.gateway.payment_journal.clean_up",
+		"bank_api.gateway.statement_expiry.notify_due",
+	],
 	"daily_long": ["bank_api.gateway.retention.clean_up"],
 }
 
-website_route_rules = [{"from_route": "/bank-api/return", "to_route": "bank_api_return"}]
+website_route_rules = [
+	{"from_route": "/bank-api/return", "to_route": "bank_api_return"},
+	{"from_route": "/bank-api/registered", "to_route": "bank_api_registered"},
+]
 
 # Finished records that only point at a client, item or end user do not keep it from being deleted.
 ignore_links_on_delete = [

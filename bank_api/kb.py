@@ -4,8 +4,8 @@ Called with `Authorization: token <key>:<secret>`, in the manner of `bank_api.br
 item: its `item_id` is the consent's id. Payments go to the bank in batches, which a human authorises in the bank's own channel.
 
 **A batch is sent at most once.** Each one has an `idempotency_key`, chosen by the caller and unique for good: however often a
-call is repeated, one key is one batch. What is `unknown` is settled by the bank's word or by a human, never by sending again;
-so a caller must not submit the same payments under another key before that.
+call is repeated, one key is one batch. What is `unknown` is settled by the bank's word or by a human, never by sending again.
+The same payments under another key are refused (`PaymentsRepeated`) unless the caller says `allow_repeated`.
 
 An identifier of another client is answered exactly as one that does not exist. Methods that change something commit
 themselves; those that hand over or cancel payments are called by POST only.
@@ -259,6 +259,7 @@ def submit_payment_batch(
 	processing_mode: str | None = None,
 	leave_out: list | str | None = None,
 	accept_partly: bool | str | int | None = None,
+	allow_repeated: bool | str | int | None = None,
 	item_id: str | int | None = None,
 	user: str | int | None = None,
 	site: str | None = None,
@@ -281,6 +282,7 @@ def submit_payment_batch(
 		processing_mode: `ONLINE`, `CONTINUOUS` or `BATCH`; the bank may choose another one.
 		leave_out: fields that may be lost because the format has no place for them.
 		accept_partly: whether good payments are taken where others are not; without it a batch is taken whole or refused.
+		allow_repeated: whether the same payments may be taken again under another key.
 		item_id, user, site, provider: whose consent; needed only where several could be meant.
 
 	Returns:
@@ -288,6 +290,7 @@ def submit_payment_batch(
 
 	Raises:
 		InvalidPayments: `errors` names every payment and field. Nothing is kept, and the key is free.
+		PaymentsRepeated: an earlier batch pays the same, and is not refused, cancelled or expired. Nothing is kept.
 	"""
 	client = arguments.caller(site)
 	asked = payment_arguments.asked(
@@ -304,6 +307,7 @@ def submit_payment_batch(
 		processing_mode=processing_mode,
 		leave_out=leave_out,
 		accept_partly=accept_partly,
+		allow_repeated=allow_repeated,
 	)
 	return _submit(client, asked, item_id, arguments.text(user), provider)
 
@@ -354,7 +358,8 @@ def validate_payment_batch(
 
 	Returns:
 		`valid`, `errors` (`index` from 0, `field`, `code`, `message`, `sentence`), and of a valid batch `payments`,
-		`total`, `currency` and `digest`.
+		`total`, `currency`, `digest` and `repeats` (`batch` and `idempotency_key` of an earlier one that pays the same; None
+		if there is none).
 	"""
 	client = arguments.caller(site)
 	asked = payment_arguments.asked(
@@ -408,7 +413,7 @@ def get_payment_batch_status(
 		`errors` (the first hundred refused payments).
 	"""
 	row = payments.find(arguments.caller(site), CONNECTOR, batch, idempotency_key, provider)
-	if frappe.utils.sbool(refresh) if refresh not in (None, "") else False:
+	if arguments.flag("refresh", refresh):
 		payment_status.check_whole(row.name)
 		row = payments.find(arguments.caller(site), CONNECTOR, row.name)
 	return payment_data.status(row)

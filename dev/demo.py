@@ -18,7 +18,11 @@ def optional_module(name: str) -> ModuleType | None:
 
 
 def demo(arguments: list[str]) -> int:
-	"""A fresh site, every process, and the story on top: `dev.story.main(stack)`, whose result is the exit status."""
+	"""A fresh site, every process, and the story on top: `dev.story.main(stack)`, whose result is the exit status.
+
+	Args:
+		arguments: the chapters to play (`bridge`, `migdal`, `quanto`, `kb`); all if there are none.
+	"""
 	story = optional_module("dev.story")
 	if not story:
 		raise DevError("there is no dev/story yet: nothing to tell")
@@ -27,9 +31,9 @@ def demo(arguments: list[str]) -> int:
 	slot = bench.slot("demo")
 	fresh_site(bench, slot.site, scheduler=True)
 	print(f"a fresh site {slot.site} with the app ({time.monotonic() - began:.1f} s)", flush=True)
-	with Stack(bench, slot.site).start(scheduler=True) as stack:
+	with Stack(bench, slot.site).start(scheduler=True, worker=2) as stack:
 		print(f"gateway {stack.url} · sandbox {stack.sandbox_url} · logs {stack.folder / 'logs'}", flush=True)
-		return int(story.main(stack) or 0)
+		return int(story.main(stack, arguments) or 0)
 
 
 def serve(arguments: list[str]) -> int:

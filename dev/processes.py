@@ -282,10 +282,10 @@ def worker(
 
 
 def scheduler(bench: Bench, site: str, *, log: Path | None = None) -> Process:
-	"""The framework's scheduler loop."""
+	"""The scheduler, of this site alone."""
 	return Process(
 		"scheduler",
-		[bench.python, "-m", "frappe.utils.bench_helper", "frappe", "schedule"],
+		[bench.python, "-m", "dev.inside", "schedule", site],
 		cwd=bench.sites_path,
 		env=bench.environment(),
 		log=log or bench.logs / f"{site}-scheduler.log",

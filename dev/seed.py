@@ -4,6 +4,7 @@ import base64
 import secrets
 from typing import Any
 
+from dev import kb
 from dev.errors import DevError
 from dev.quanto import PERSON, PURPOSE, QuantoSetUp
 from dev.stack import Stack
@@ -128,6 +129,13 @@ class Setup:
 		}
 		return self.admin.insert("Bank API Provider", provider_name=name, **(defaults | values))
 
+	def kb(self, name: str, **values: Any) -> dict[str, Any]:
+		"""A KB provider that speaks to the sandbox, all steps of its set-up done."""
+		made = kb.record(self, name, **values)
+		for _step in kb.KbSetUp(self, made["name"]).through():
+			pass
+		return made
+
 	def control(self, verb: str, path: str, body: Any = None) -> dict[str, Any]:
 		"""Call the sandbox's control API.
 
@@ -153,12 +161,13 @@ class Setup:
 
 
 def main(stack: Stack) -> dict[str, Any]:
-	"""What `make serve` sets up: both versions of Bridge, Migdal, Quanto, and one client site with keys and an end user."""
+	"""What `make serve` sets up: both versions of Bridge, Migdal, Quanto, KB, and one client site with keys and end users."""
 	stack.bench.set_site_config(stack.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1)
 	setup = Setup(stack.url, stack.sandbox_url)
 	names = [setup.provider(f"Bridge {version}", version)["name"] for version in ("2025-01-15", "2021-06-01")]
 	names.append(setup.migdal("Migdal")["name"])
 	names.append(setup.quanto("Quanto")["name"])
+	names.append(setup.kb("KB")["name"])
 	keys = setup.client("shop.example.com", stack.url, None, *names)
 	return keys | {
 		"example": "bank_api.bridge.get_category",
@@ -168,6 +177,7 @@ def main(stack: Stack) -> dict[str, Any]:
 			f"Quanto {stack.quanto_url}, its banks {stack.banks_url}: CPF 11144477735, company 11222333000181",
 			f"its set-up {stack.url}/app/bank-api-setup/Quanto",
 			*_end_user(setup, keys),
+			*_company(setup, keys, stack.kb_pages_url),
 		],
 	}
 
@@ -187,4 +197,28 @@ def _end_user(setup: Setup, keys: dict[str, str]) -> list[str]:
 	return [
 		f"a session at Quanto to walk through, within the hour: {visit}",
 		f"what {USER} shares; the link opens one browser, within 15 minutes: {shared}",
+	]
+
+
+def _company(setup: Setup, keys: dict[str, str], pages: str) -> list[str]:
+	"""A company whose batch of wages waits at the bank for a human, and where to go to authorise it."""
+	site = ClientSite(setup.admin.url, keys["api_key"], keys["api_secret"], module="kb")
+	kb.consent(setup, site.call("get_kb_consent_link", user=kb.BOSS, redirect_url="/")["link"])
+	today = setup.control("GET", "/kb")["today"]
+	batch = site.call(
+		"submit_payment_batch",
+		idempotency_key="wages",
+		name="Wages",
+		payments=kb.wages(12),
+		account=kb.WAGES,
+		execution_date=kb.bank_day(today),
+		user=kb.BOSS,
+	)
+	number = batch["parts"][0]["provider_batch_id"]
+	return [
+		f"KB {pages}: a batch of 12 wages ({batch['total']} {batch['currency']}) is {batch['state']} as {number};",
+		f"  authorise it at {pages}/mojebanka, log-in {kb.OWNER}, code 123456, or with a POST of",
+		f"  {{}} to {setup.sandbox}/_control/kb/batches/{number}; then let a bank day pass with a POST of",
+		f'  {{"days": 1}} to {setup.sandbox}/_control/kb/settle',
+		f"  the gateway's side of it {setup.admin.url}/app/bank-api-payment-batch/{batch['batch']}",
 	]

@@ -50,6 +50,14 @@ def refuse_attached_keys(file: Document, method: str | None = None) -> None:
 		frappe.throw(_("Files are not attached to a certificate. Use Upload Certificate: it keeps no file."))
 
 
+def refuse_deletion(doc: Document, *args: Any, **kwargs: Any) -> None:
+	"""Hook `doc_events`: payments and their batches are neither deleted nor renamed, by an administrator neither."""
+	frappe.throw(
+		_("{0}: what was paid, and under which key, is never deleted.").format(_(doc.doctype)),
+		frappe.PermissionError,
+	)
+
+
 def refuse_by_hand(doc: Document) -> None:
 	"""Refuse to save a record that only the gateway writes, whoever tries: an import, a script, an administrator."""
 	frappe.throw(

@@ -19,6 +19,7 @@ from bank_api.connectors.model import (
 	Link,
 	LinkRequest,
 	LinkReturn,
+	Nudge,
 	PermissionGroup,
 	Presence,
 	ProviderConfig,
@@ -159,7 +160,18 @@ class ConsentSource(Connector, Protocol):
 
 
 class ConsentConnector(ConsentSource, Protocol):
-	"""A provider where each consent has tokens of its own (`token_holder` is CONSENT)."""
+	"""A provider where each consent has tokens of its own (`token_holder` is CONSENT).
+
+	Attributes:
+		names_end_user: a consent is asked for in the name of an end user, by a number that has to be entered each time.
+		advice: an English sentence: what else than a new link a human needs where the access is lost, and where to get
+			it; empty if there is nothing else.
+		tells_end: a consent that is withdrawn here is ended at the provider too, and not only forgotten here.
+	"""
+
+	names_end_user: bool
+	advice: str
+	tells_end: bool
 
 	def companies(self) -> Mapping[str, str]:
 		"""Names of the companies behind this provider by their codes; empty where there is only one."""
@@ -206,6 +218,17 @@ class ConsentConnector(ConsentSource, Protocol):
 
 		Raises:
 			RefreshRefused: the refresh token is not accepted; the end user has to come again.
+		"""
+
+
+class TokenRevoker(Protocol):
+	"""A provider where a consent is what its tokens can do: they are ended with it."""
+
+	def revoke(self, refresh: Secret) -> None:
+		"""End a refresh token, and what came from it; one that is not known any more counts as ended.
+
+		Raises:
+			Unsupported: the provider has no such call, as far as is known: the tokens are forgotten here.
 		"""
 
 
@@ -312,7 +335,15 @@ class SetupConnector(Protocol):
 
 
 class RegistrationConnector(Protocol):
-	"""A bank where our program is introduced by the vendor, then registered by each client in a browser."""
+	"""A bank where our program is introduced by the vendor, then registered by each client in a browser.
+
+	Attributes:
+		scopes: what consents will ask for, and what has to be registered therefore.
+	"""
+
+	@property
+	def scopes(self) -> Sequence[str]:
+		"""See above."""
 
 	def software_statement(self, software: Software) -> SoftwareStatement:
 		"""Introduce the program; the statement serves for some months. Never repeated by itself.
@@ -336,8 +367,33 @@ class RegistrationConnector(Protocol):
 		"""
 
 
-class NudgeConnector(Protocol):
-	"""A bank that tells, account by account, when there is something new to read."""
+class NudgeConnector(Connector, Protocol):
+	"""A bank that tells, account by account, when there is something new to read.
+
+	Between two nudges an account is left alone for `Connector.shortest_interval`: the bank would refuse to be asked.
+
+	Attributes:
+		nudges: whether they are wanted.
+	"""
+
+	nudges: bool
+
+	def handshake(self, path: str) -> str | None:
+		"""What the bank wants to read before it promises anything: JSON text.
+
+		Args:
+			path: what stands behind our address in the bank's call.
+
+		Returns:
+			None if the bank asks no such thing there.
+		"""
+
+	def nudge(self, path: str, headers: Mapping[str, str], body: bytes) -> Nudge | None:
+		"""Read a nudge, of which `verify_webhook` has said that it is the bank's; None if none is sent to this path.
+
+		Raises:
+			MalformedResponse: it is none of this bank's.
+		"""
 
 	def subscribe(self, token: Token, provider_account_id: str, url: str, key: Secret) -> EventSubscription:
 		"""Ask to be told of an account. Never repeated by itself.

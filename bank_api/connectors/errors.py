@@ -52,9 +52,14 @@ class AuthenticationExpired(ProviderError):
 
 
 class ConsentRequired(ProviderError):
-	"""The end user must act (consent, strong customer authentication, new credentials)."""
+	"""The end user must act (consent, strong customer authentication, new credentials).
+
+	Attributes:
+		advice: what a human has to do, and where, in words for whoever reads it; empty if nobody has said so yet.
+	"""
 
 	code = "consent_required"
+	advice = ""
 
 
 class TokenRefused(ConsentRequired):

@@ -356,6 +356,19 @@ class InboundEvent:
 	session_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Nudge:
+	"""A bank's word that there is something new, as it came to one of our addresses.
+
+	Attributes:
+		subscription_id: the bank's id of what it was sent for.
+		event: what it says; `event_id` is the id of the call, which is the same when the bank repeats it.
+	"""
+
+	subscription_id: str
+	event: InboundEvent
+
+
 class ConsentStanding(str, Enum):
 	"""What a consent's status means for us, whatever the provider calls it."""
 

@@ -106,11 +106,21 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class EventSubscription:
-	"""A provider's promise to tell us of one account; `status` as sent."""
+	"""A provider's promise to tell us of one account.
+
+	Attributes:
+		subscription_id: the provider's id of it.
+		url: our address.
+		status: as sent.
+		active: it is in force now.
+		over: it will never be in force again: a new one has to be made.
+	"""
 
 	subscription_id: str
 	url: str
 	status: str
+	active: bool = True
+	over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ CONNECTORS: dict[str, Factory] = {
 	"kb": kb,
 }
 
+NUDGES = frozenset({"kb"})
+"""Those whose connectors are `NudgeConnector`s; making one to find out would cost the reading of its keys."""
+
 
 def connector_for(config: ProviderConfig, ledger: RateLedger | None = None) -> Connector:
 	"""The connector of a configured provider. It may be used by several threads at once.

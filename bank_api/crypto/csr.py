@@ -5,6 +5,7 @@ RFC 2986; what the certificate is to carry: berlin_group_migdal.md, 6.1 to 6.3 (
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,7 +17,7 @@ from bank_api.crypto.certificate import Usage
 from bank_api.crypto.errors import CertificateError
 from bank_api.crypto.keys import PrivateKey
 
-_ORGANIZATION_IDENTIFIER = x509.ObjectIdentifier("2.5.4.97")  # has no name in `cryptography` 41
+ORGANIZATION_IDENTIFIER = x509.ObjectIdentifier("2.5.4.97")  # has no name in `cryptography` 41
 _DNS_NAME = re.compile(r"(?=.{1,253}\Z)(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
 _EMAIL = re.compile(r"[!-?A-~]{1,64}@[a-zA-Z0-9.-]{1,190}\Z")
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
@@ -65,7 +66,7 @@ def build_csr(key: PrivateKey, request: CsrRequest) -> str:
 		x509.CertificateSigningRequestBuilder()
 		.subject_name(_subject(request))
 		.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-		.add_extension(_key_usage(content_commitment=seal), critical=True)
+		.add_extension(key_usage(content_commitment=seal), critical=True)
 		.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.native.public_key()), critical=False)
 		.add_extension(_statements(request), critical=False)
 	)
@@ -77,12 +78,39 @@ def build_csr(key: PrivateKey, request: CsrRequest) -> str:
 	return builder.sign(key.native, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-def _check(request: CsrRequest) -> None:
+class Named(Protocol):
+	"""What the requests of all kinds say of the holder."""
+
+	@property
+	def country(self) -> str: ...
+	@property
+	def organization(self) -> str: ...
+	@property
+	def common_name(self) -> str: ...
+	@property
+	def organization_identifier(self) -> str: ...
+	@property
+	def email(self) -> str: ...
+
+
+def check_names(request: Named) -> None:
+	"""What a request of any kind may say of the holder.
+
+	Raises:
+		CertificateError: `csr_field`; the message names the field.
+	"""
 	_demand(_COUNTRY.match(request.country), "country", "two capital letters")
 	for name, most in (("organization", 64), ("common_name", 64), ("organization_identifier", 128)):
 		text = getattr(request, name)
 		fits = text and text == text.strip() and len(text) <= most and not _CONTROL.search(text)
+		fits = fits or (not text and name == "organization_identifier")
 		_demand(fits, name, f"1 to {most} characters without blanks around")
+	_demand(not request.email or _EMAIL.match(request.email), "email", "an e-mail address, or nothing")
+
+
+def _check(request: CsrRequest) -> None:
+	check_names(request)
+	_demand(request.organization_identifier, "organization_identifier", "1 to 128 characters")
 	if request.usage is Usage.TRANSPORT:
 		_demand(request.dns_names, "dns_names", "at least one host name")
 	_demand(
@@ -90,7 +118,6 @@ def _check(request: CsrRequest) -> None:
 		"dns_names",
 		"host names in lower case, such as a.example.com",
 	)
-	_demand(not request.email or _EMAIL.match(request.email), "email", "an e-mail address, or nothing")
 	_demand(set(request.roles) <= set(qc_statements.ROLES), "roles", ", ".join(qc_statements.ROLES))
 	if request.roles:
 		name = request.authority_name
@@ -116,13 +143,14 @@ def _subject(request: CsrRequest) -> x509.Name:
 	values = (
 		(NameOID.COUNTRY_NAME, request.country),
 		(NameOID.ORGANIZATION_NAME, request.organization),
-		(_ORGANIZATION_IDENTIFIER, request.organization_identifier),
+		(ORGANIZATION_IDENTIFIER, request.organization_identifier),
 		(NameOID.COMMON_NAME, request.common_name),
 	)
 	return x509.Name([x509.NameAttribute(oid, value) for oid, value in values])
 
 
-def _key_usage(*, content_commitment: bool) -> x509.KeyUsage:
+def key_usage(*, content_commitment: bool) -> x509.KeyUsage:
+	"""What a key is asked to be allowed: signatures, and seals if wished."""
 	return x509.KeyUsage(
 		digital_signature=True,
 		content_commitment=content_commitment,

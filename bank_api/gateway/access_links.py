@@ -252,6 +252,16 @@ def is_own_form(visit: Visit, path: str, given: str) -> bool:
 	return seal.fits(_key("form"), given, visit.cookie.reveal(), path)
 
 
+def proof(visit: Visit, done: str) -> str:
+	"""What shows the page, when it is loaded again, that this very visit has done something."""
+	return seal.seal(_key("done"), visit.cookie.reveal(), done)
+
+
+def has_done(visit: Visit, done: str, given: str) -> bool:
+	"""Whether this very visit has done it; anybody can write an address that says so."""
+	return seal.fits(_key("done"), given, visit.cookie.reveal(), done)
+
+
 def count_action(visit: Visit) -> bool:
 	"""Note that a visit sets something off; whether it still may. The transaction is committed."""
 	frappe.db.sql(

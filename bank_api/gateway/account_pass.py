@@ -18,7 +18,7 @@ from bank_api.connectors.base import Connector
 from bank_api.connectors.errors import InvalidRequest, MalformedResponse, NotFound
 from bank_api.connectors.model import Token, TransactionPage
 from bank_api.gateway import access
-from bank_api.gateway.clock import UTC, iso, site_now, utc_now
+from bank_api.gateway.clock import UTC, iso, site_now, to_site, utc_now
 from bank_api.gateway.identity import Listing
 from bank_api.gateway.store import (
 	Counts,
@@ -187,6 +187,7 @@ class AccountPass:
 			"sync_error": None,
 			"held_until": None,
 			"last_synced_at": site_now(),
+			"last_read_at": to_site(self.started),
 			"sync_since": self._next_since(),
 		}
 

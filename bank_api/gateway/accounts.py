@@ -138,6 +138,7 @@ def _reconnected(stored: Any) -> dict[str, Any]:
 		"sync_page": None,
 		"sync_high": None,
 		"sync_started": None,
+		"last_read_at": None,
 	}
 
 

@@ -26,6 +26,7 @@ from bank_api.gateway.errors import (
 	InternalError,
 	InvalidPayments,
 	NotAllowed,
+	PaymentsRefused,
 	from_provider,
 )
 
@@ -199,6 +200,7 @@ def error_response(error: GatewayError) -> Response:
 	line = f"{kind}: {error.message}"
 	shown = {"message": error.message, "title": _("Message"), "indicator": "red", "raise_exception": 1}
 	body = {
+		**error.facts,
 		"exception": line,
 		"exc_type": kind,
 		"exc": json.dumps([line]),
@@ -206,7 +208,7 @@ def error_response(error: GatewayError) -> Response:
 	}
 	if error.retry_after is not None:
 		body["retry_after"] = error.retry_after
-	if isinstance(error, InvalidPayments):
+	if isinstance(error, InvalidPayments | PaymentsRefused):
 		body["errors"] = error.errors
 	response = Response(json.dumps(body), status=error.http_status_code, mimetype="application/json")
 	if error.retry_after is not None:

@@ -155,6 +155,20 @@ def key(name: str, value: str | int) -> str:
 	return plain
 
 
+def flag(name: str, value: bool | str | int | None) -> bool:
+	"""A yes or no, in the forms that clients send; no if there is none.
+
+	Raises:
+		BadArgument: it is neither. What nobody has said clearly is never taken for a yes.
+	"""
+	plain = str(value).strip().lower() if value is not None else ""
+	if plain in ("1", "true", "yes", "on"):
+		return True
+	if plain in ("", "0", "false", "no", "off"):
+		return False
+	raise BadArgument(_("The argument {0} must be one of: {1}.").format(name, "1, 0, true, false"))
+
+
 def words(name: str, value: list | str | None) -> tuple[str, ...]:
 	"""A list of keys: a list, a JSON list, or a text with commas.
 

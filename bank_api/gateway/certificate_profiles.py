@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from frappe.model.document import Document
 
-from bank_api.crypto import checks, icp_checks
+from bank_api.crypto import checks, commercial, icp_checks
 from bank_api.crypto.certificates import Certificate, Finding, Usage
 from bank_api.crypto.csr import CsrRequest
 from bank_api.crypto.csr import build_csr as build_etsi_csr
@@ -14,7 +14,7 @@ from bank_api.crypto.icp_brasil import build_csr as build_icp_csr
 from bank_api.crypto.keys import PrivateKey
 from bank_api.gateway.clock import utc_now
 
-ETSI, ICP_BRASIL = "ETSI (PSD2)", "ICP-Brasil"
+ETSI, ICP_BRASIL, COMMERCIAL = "ETSI (PSD2)", "ICP-Brasil", "Commercial"
 ROLE_FIELDS = {"PSP_AI": "role_ai", "PSP_PI": "role_pi", "PSP_IC": "role_ic", "PSP_AS": "role_as"}
 # Who holds a certificate, in the words of any profile: a successor takes this over from the one before it.
 SUBJECT_FIELDS = (
@@ -56,7 +56,7 @@ class Profile:
 
 
 def of(doc: Document) -> Profile:
-	"""The profile of a Bank API Certificate; records from before there were two have none set."""
+	"""The profile of a Bank API Certificate; records from before there were several have none set."""
 	return _PROFILES[doc.profile or ETSI]
 
 
@@ -191,7 +191,37 @@ def _icp_fill_in(doc: Document, leaf: Certificate) -> None:
 		doc.organization_id = said.organization_id if said.short else said.user_id
 
 
+# --- commercial
+
+
+def _commercial_needed(doc: Document) -> Sequence[str]:
+	return ["organization", "country", "common_name"]
+
+
+def _commercial_request(key: PrivateKey, doc: Document) -> str:
+	return commercial.build_csr(
+		key,
+		commercial.CommercialRequest(
+			country=doc.country,
+			organization=doc.organization,
+			common_name=doc.common_name,
+			organization_identifier=doc.organization_identifier or "",
+			email=doc.email or "",
+		),
+	)
+
+
+def _commercial_findings(doc: Document, chain: Sequence[Certificate], fingerprint: str) -> list[Finding]:
+	return commercial.check(chain, key_fingerprint=fingerprint, now=utc_now(), roots=doc.roots or None)
+
+
+def _commercial_fill_in(doc: Document, leaf: Certificate) -> None:
+	for field in ("organization", "organization_identifier", "country", "common_name"):
+		doc.set(field, getattr(leaf, field) or doc.get(field))
+
+
 _PROFILES = {
 	ETSI: Profile(_etsi_needed, _etsi_request, _etsi_findings, _etsi_fill_in),
 	ICP_BRASIL: Profile(_icp_needed, _icp_request, _icp_findings, _icp_fill_in),
+	COMMERCIAL: Profile(_commercial_needed, _commercial_request, _commercial_findings, _commercial_fill_in),
 }

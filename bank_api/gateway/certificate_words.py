@@ -13,7 +13,7 @@ def words(code: str, fallback: str, values: Mapping[str, str] | None = None) -> 
 		fallback: what it says itself, in English, for a code that has no sentence here.
 		values: what belongs into the sentence, by name.
 	"""
-	for sentences in (_files(), _certificates(), _icp_brasil(), _records()):
+	for sentences in (_files(), _certificates(), _commercial(), _icp_brasil(), _records()):
 		if code in sentences:
 			return sentences[code].format(**(values or {}))
 	return fallback
@@ -86,6 +86,17 @@ def _certificates() -> dict[str, str]:
 			"The certificate {name} does not belong to this chain. Upload the file without it."
 		),
 		"root_unknown": _("The chain does not end at one of the root certificates of this record."),
+	}
+
+
+def _commercial() -> dict[str, str]:
+	"""A commercial certificate is not what it should be (`bank_api.crypto.commercial`)."""
+	return {
+		"connection_unnamed": _(
+			"The certificate does not say that its key may open connections (clientAuth). "
+			"Banks that ask for a commercial one take it; equipment between here and there may not."
+		),
+		"holder_missing": _("The certificate names no company. The bank may not know whom it belongs to."),
 	}
 
 

@@ -19,6 +19,8 @@ from bank_api.connectors.errors import (
 	ProviderError,
 	ProviderTimeout,
 	ProviderUnavailable,
+	RefreshRefused,
+	Unsupported,
 )
 from bank_api.connectors.model import (
 	ConsentData,
@@ -272,8 +274,12 @@ def withdraw(row: frappe._dict, by: EndedBy, why: EndReason) -> None:
 		frappe.db.commit()
 		return
 	frappe.db.commit()  # durable before the provider is asked
+	if row.item:
+		_end_nudges(row.item)
 	try:
-		connector_of(row.provider).delete_consent(row.provider_consent_id)
+		connector = connector_of(row.provider)
+		_end_tokens(connector, row)
+		connector.delete_consent(row.provider_consent_id)
 	except NotFound:
 		pass
 	except ProviderError as error:
@@ -282,3 +288,24 @@ def withdraw(row: frappe._dict, by: EndedBy, why: EndReason) -> None:
 			consent_rows.stop_withdrawal(row.name)
 		frappe.db.commit()
 		raise
+
+
+def _end_nudges(item: str) -> None:
+	from bank_api.gateway import nudges
+
+	nudges.end(item)
+
+
+def _end_tokens(connector: ConsentConnector, row: frappe._dict) -> None:
+	"""Where a consent is no more than its tokens, end those, if the provider has a call for it.
+
+	Raises:
+		ProviderError: the provider could not.
+	"""
+	refresh = consent_rows.secret(row.name, "refresh_token")
+	if not refresh or not hasattr(connector, "revoke"):
+		return
+	try:
+		connector.revoke(refresh)
+	except (Unsupported, RefreshRefused):
+		return  # there is no such call, or nothing left to end

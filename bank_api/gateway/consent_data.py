@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import frappe
-from frappe.utils import cint, sbool
+from frappe.utils import cint
 
 from bank_api.gateway import arguments, consent_rows, consents, feeds, items
 from bank_api.gateway.clients import ClientContext
@@ -130,7 +130,9 @@ def terms(provider: str, asked: Asked, before: frappe._dict | None = None) -> co
 	) or (0, 0)
 	old = consents.renewed_terms(before) if before else None
 	recurring = (
-		bool(sbool(asked.recurring)) if asked.recurring not in (None, "") else (not old or old.recurring)
+		arguments.flag("recurring", asked.recurring)
+		if asked.recurring not in (None, "")
+		else (not old or old.recurring)
 	)
 	default = old.frequency_per_day if old else cint(frequency) or DEFAULT_FREQUENCY
 	references = asked.references if asked.references is not None else (old.references if old else ())

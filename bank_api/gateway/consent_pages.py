@@ -139,10 +139,17 @@ def withdrawal(reader: Reader, row: Sharing, problem: str = "") -> Page:
 		else _("End the access to {0}?", language)
 	)
 	name = isolated(reader.client_name, language)
+	first = (
+		_("{0} will not be able to read data of this bank any more, and the bank is told.", language)
+		if ways.tells_end(row)
+		else _(
+			"{0} will not be able to read data of this bank any more. This bank cannot be told from here: to end the consent there as "
+			"well, use the bank's own channel.",
+			language,
+		)
+	)
 	texts = [
-		_("{0} will not be able to read data of this bank any more, and the bank is told.", language).format(
-			name
-		),
+		first.format(name),
 		_(
 			"What was read and is kept here is deleted. The history stays, so that you can look it up.",
 			language,

@@ -8,8 +8,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import frappe
+from frappe import _
 from frappe.utils.password import get_decrypted_password, set_encrypted_password
 
+from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import (
 	Approval,
 	ConsentData,
@@ -23,6 +25,7 @@ from bank_api.connectors.model import (
 )
 from bank_api.gateway import audit, providers, relay
 from bank_api.gateway.clock import site_now, to_site
+from bank_api.gateway.errors import NotConfigured
 from bank_api.gateway.plain import shown
 
 DOCTYPE = "Bank API Consent"
@@ -38,6 +41,8 @@ CHECK_EVERY = timedelta(hours=24)
 WAITING_EVERY = timedelta(
 	minutes=5
 )  # a consent that its end user is about to give, or that others have to approve
+SHORT_LIFE = timedelta(minutes=15)
+"""A token that lives shorter is renewed when it is needed, never ahead."""
 WITHDRAWN_WITHIN = timedelta(minutes=10)  # a withdrawal that began longer ago was cut off
 SECRETS = ("access_token", "refresh_token", "code_verifier", "authorisation_code")
 TOLD = -1  # the item's `expiry_notice` once the client knows of the end
@@ -344,6 +349,25 @@ def repair_method(row: frappe._dict | None) -> str:
 	return REPAIR_METHODS[connector]
 
 
+def advice(provider: str) -> str:
+	"""What a human has to do where the access to a provider of consents is lost, and where, in words for the caller.
+
+	Args:
+		provider: name of the Bank API Provider.
+	"""
+	link = _("Ask for a new link with {0} and send the end user there.").format(
+		repair_method(frappe._dict(provider=provider))
+	)
+	try:
+		more = getattr(providers.connector(provider), "advice", "")
+	except (
+		ProviderError,
+		NotConfigured,
+	):  # what is not set up any more keeps nobody from reading what was read
+		more = ""
+	return f"{link} {_(more)}" if more else link
+
+
 def tell(row: frappe._dict, event: str, **data: Any) -> None:
 	"""Tell the client what has become of a consent; of one without an item it does not know yet. The caller holds the row."""
 	from bank_api.gateway import items
@@ -369,11 +393,17 @@ def _flag_item(item: str | None) -> None:
 # --- when its token is renewed
 
 
-def renewal_time(issued: datetime, expires: datetime) -> datetime:
+def renewal_time(issued: datetime, expires: datetime) -> datetime | None:
 	"""From when a token is renewed ahead: a tenth of its life before its end, or ten minutes if that is more; but
 	never before half of its life.
+
+	Returns:
+		None for a token of minutes: a bank that gives such ones wants them to be asked for when they are needed, and
+		counts the requests (protocols/kb_batch.md 2.5). Whoever needs one gets one; nothing is lost if nobody does.
 	"""
 	life = expires - issued
+	if life < SHORT_LIFE:
+		return None
 	return expires - min(max(life / 10, timedelta(minutes=10)), life / 2)
 
 

@@ -1,5 +1,7 @@
 """Access tokens of consents: renewed by one caller at a time, ahead of their end, and never lost in silence.
 
+Tokens that live for minutes only are renewed when somebody needs one (`consent_rows.renewal_time`).
+
 Both tokens change with each renewal, and the old ones are dead once the provider has answered
 (protocols/berlin_group_migdal.md 3.6). So a renewal is marked before the provider is asked (`renewing_since`), and the new
 pair is committed before anyone uses it. A mark that outlives its process says that an answer may have been lost: the
@@ -10,7 +12,8 @@ import hashlib
 import ssl
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import frappe
 from frappe import _
@@ -46,8 +49,25 @@ STALE = (AuthenticationExpired, TokenRefused)
 """What is said of a token that has run out, or was replaced by another worker."""
 
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 
+def _advised(find: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+	"""Let a `ConsentRequired` of a consent, the first argument, say what a human has to do."""
+
+	@wraps(find)
+	def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+		try:
+			return find(*args, **kwargs)
+		except ConsentRequired as error:
+			row = None if error.advice else consent_rows.get(str(args[0]))
+			error.advice = consent_rows.advice(row.provider) if row else error.advice
+			raise
+
+	return call
+
+
+@_advised
 def with_token(consent: str, call: Callable[[Token], Result], presence: Presence | None = None) -> Result:
 	"""Call with a consent's token; if the provider refuses it, once more with a fresh one.
 
@@ -71,6 +91,7 @@ def with_token(consent: str, call: Callable[[Token], Result], presence: Presence
 		raise
 
 
+@_advised
 def access_token(
 	consent: str, *, force: bool = False, stale: Token | None = None, presence: Presence | None = None
 ) -> Token:
@@ -214,20 +235,25 @@ def keep(row: frappe._dict, pair: TokenPair) -> None:
 		pair: from the provider.
 	"""
 	issued = utc_now()
+	renew_at = consent_rows.renewal_time(issued, pair.expires_at)
 	consent_rows.keep_secret(row.name, "access_token", pair.access)
-	if pair.refresh:
+	values: dict[str, Any] = {}
+	if pair.refresh:  # otherwise the one that is kept goes on to serve, as long as before
 		consent_rows.keep_secret(row.name, "refresh_token", pair.refresh)
+		values["refresh_expires_at"] = None
+	if pair.refresh_expires_at:
+		values["refresh_expires_at"] = to_site(pair.refresh_expires_at)
 	consent_rows.set_values(
 		row.name,
 		state=consent_rows.ACTIVE,
 		token_issued_at=to_site(issued),
 		token_expires_at=to_site(pair.expires_at),
-		refresh_expires_at=to_site(pair.refresh_expires_at) if pair.refresh_expires_at else None,
-		renew_after=to_site(consent_rows.renewal_time(issued, pair.expires_at)),
+		renew_after=to_site(renew_at) if renew_at else None,
 		renewing_since=None,
 		renewal_failed_at=None,
 		last_error=None,
 		token_thumbprint=_thumbprint(row.provider),
+		**values,
 	)
 
 

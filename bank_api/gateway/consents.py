@@ -37,6 +37,7 @@ from bank_api.gateway import (
 	items,
 	outcome,
 	refusals,
+	setup,
 	trip,
 )
 from bank_api.gateway.clients import ClientContext
@@ -48,6 +49,7 @@ from bank_api.gateway.consent_rows import (
 	DOCTYPE,
 	ENDED,
 	LIVE,
+	NEEDS,
 	WAITING,
 )
 from bank_api.gateway.errors import BadArgument, NotOffered, UnknownObject
@@ -115,9 +117,10 @@ def start(
 		`link`, `redirect_url`, `request`, `consent` and `expires_at`. The transaction is committed.
 
 	Raises:
-		NotConfigured: the gateway has no public address.
+		NotConfigured: the gateway has no public address, or the provider's set-up is not that far.
 		ProviderError: the provider makes no consent.
 	"""
+	setup.require_ready(provider)
 	consent = _insert(client, provider, end_user, terms, replaces)
 	begun = trip.begin(
 		client, provider, end_user, LinkKind.CONNECT, addresses, bank=terms.company, consent=consent
@@ -328,6 +331,7 @@ def describe(row: frappe._dict) -> dict[str, Any]:
 		"frequency_per_day": row.frequency_per_day,
 		"valid_until": day.isoformat() if day else None,
 		"token_expires_at": iso(to_utc(row.token_expires_at)) if row.token_expires_at else None,
+		"advice": consent_rows.advice(row.provider) if row.state in (NEEDS, ENDED) else None,
 	}
 
 

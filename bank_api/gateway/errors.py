@@ -6,13 +6,14 @@ The catalogue is part of the API: a class is never renamed, and its status never
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import frappe
 from frappe import _
 
 from bank_api.connectors import errors as provider_errors
+from bank_api.gateway.payment_errors import of_problems
 
 
 class GatewayError(frappe.ValidationError):
@@ -24,6 +25,8 @@ class GatewayError(frappe.ValidationError):
 	"""
 
 	http_status_code = 417
+	facts: Mapping[str, Any] = {}
+	"""What an answer tells besides the sentence, ready for JSON."""
 
 	def __init__(self, message: str | None = None, *, retry_after: int | None = None):
 		self.message = message or self.sentence()
@@ -89,12 +92,78 @@ class KeyInUse(GatewayError):
 		return _("This idempotency_key was used for another batch. Take a new one for each batch.")
 
 
-class ConsentNeeded(GatewayError):
-	"""The end user has to act at the bank before this can work."""
+class PaymentsRepeated(GatewayError):
+	"""The same payments were handed over before, under another key; nothing is kept.
+
+	Args:
+		batch: our id of the earlier batch.
+		key: its caller's key.
+	"""
+
+	http_status_code = 409
+
+	def __init__(self, batch: str, key: str):
+		self.facts = {"batch": batch, "idempotency_key": key}
+		super().__init__(
+			_(
+				"The same payments were handed over before: batch {0}, idempotency_key {1}. Look at how it stands. If they are to "
+				"be paid once more, pass allow_repeated=1."
+			).format(batch, key)
+		)
+
+
+class OutcomeUncertain(GatewayError):
+	"""A call that must not be made twice may have been carried out at the bank, or not.
+
+	Not a 502: programs repeat those by themselves.
+	"""
 
 	http_status_code = 409
 
 	def sentence(self) -> str:
+		return _(
+			"It is not certain whether the bank has carried this out. Look at how the batch stands before anything else "
+			"is done about these payments; if it stays unknown, a human has to look in the bank's channel."
+		)
+
+
+class PaymentsRefused(GatewayError):
+	"""The bank refuses payments, for certain: nothing of them is stored there.
+
+	Args:
+		message: see `GatewayError`.
+		errors: what the bank says against each payment: `index` (from 0), `field`, `code`, `message`, `sentence`.
+	"""
+
+	http_status_code = 417
+
+	def __init__(self, message: str | None = None, errors: Sequence[dict[str, Any]] = ()):
+		self.errors = list(errors)
+		super().__init__(message)
+
+	def sentence(self) -> str:
+		return _(
+			"{0} The bank has stored nothing. The list errors names what it says of each payment."
+		).format(self.errors[0]["sentence"] if self.errors else _("The bank refuses the payments."))
+
+
+class ConsentNeeded(GatewayError):
+	"""The end user has to act at the bank before this can work.
+
+	Args:
+		message: see `GatewayError`.
+		advice: what exactly a human has to do, and where, if that is known; a translated text.
+	"""
+
+	http_status_code = 409
+
+	def __init__(self, message: str | None = None, *, advice: str = "", retry_after: int | None = None):
+		self.advice = advice
+		super().__init__(f"{message} {advice}" if message and advice else message, retry_after=retry_after)
+
+	def sentence(self) -> str:
+		if self.advice:
+			return _("The access has to be given anew at the bank. {0}").format(self.advice)
 		return _("The end user has to act first: ask for a new link and send the end user there.")
 
 
@@ -172,7 +241,6 @@ _FROM_PROVIDER: tuple[tuple[type[provider_errors.ProviderError], type[GatewayErr
 	(provider_errors.MalformedResponse, ProviderFailed),
 	(provider_errors.AuthenticationExpired, ProviderFailed),
 	(provider_errors.ConfigurationError, NotConfigured),
-	(provider_errors.ConsentRequired, ConsentNeeded),
 	(provider_errors.NotFound, UnknownObject),
 )
 
@@ -187,6 +255,14 @@ def from_provider(error: provider_errors.ProviderError) -> GatewayError:
 		return Throttled(retry_after=max(1, math.ceil(error.retry_after)))
 	if isinstance(error, provider_errors.Unsupported):
 		return NotOffered(_(error.message))
+	if isinstance(error, provider_errors.ConsentRequired):
+		return ConsentNeeded(advice=error.advice)
+	if isinstance(error, provider_errors.OutcomeUnknown):
+		return OutcomeUncertain()
+	if isinstance(error, provider_errors.NotSent):
+		return ProviderFailed(_("The bank cannot be reached, and nothing was sent. Repeat the call later."))
+	if isinstance(error, provider_errors.BatchRefused):
+		return PaymentsRefused(errors=of_problems(error.problems))
 	if isinstance(error, provider_errors.InvalidRequest):
 		return BadArgument(
 			_("The provider refuses the request: {0} Check the arguments of the call.").format(

@@ -25,6 +25,7 @@ from bank_api.gateway import (
 	consent_rows,
 	end_users,
 	items,
+	nudges,
 	providers,
 	session_return,
 	sessions,
@@ -101,7 +102,7 @@ def replay(name: str) -> None:
 def _due(limit: int, held: tuple[str, ...]) -> list[frappe._dict]:
 	"""Events to act on, in the order of their arrival, without those of providers that do not answer now."""
 	return frappe.db.sql(
-		"""SELECT name, creation, provider, payload, attempts FROM `tabBank API Webhook Event`
+		"""SELECT name, creation, provider, payload, attempts, account FROM `tabBank API Webhook Event`
 		WHERE status = 'Received' AND (next_try_at IS NULL OR next_try_at <= %(now)s) AND provider NOT IN
 			%(held)s
 		ORDER BY name LIMIT %(limit)s""",
@@ -157,6 +158,8 @@ class _Drain:
 			return Verdict(IGNORED, _("This type of event is not known."))
 		if event.is_test:
 			return Verdict(PROCESSED, _("A test of the provider."))
+		if row.account:
+			return _nudge(row, event)
 		if event.provider_item_id:
 			return self._item_event(row, event)
 		if event.session_id:
@@ -212,6 +215,14 @@ def _unknown_item(provider: str, event: InboundEvent) -> Verdict:
 	except UnknownObject:
 		return Verdict(IGNORED, _("The item belongs to another user."), end_user.client)
 	return Verdict(PROCESSED, None, end_user.client, item)
+
+
+def _nudge(row: frappe._dict, event: InboundEvent) -> Verdict:
+	"""A bank has told of one account, at that account's own address."""
+	item = nudges.take(row.account, event, row.creation)
+	if item is None:
+		return Verdict(IGNORED, _("The item is deleted."))
+	return Verdict(PROCESSED, None, frappe.db.get_value(ITEM, item, "client"), item)
 
 
 def _sharing(provider: str, event: InboundEvent) -> Verdict:

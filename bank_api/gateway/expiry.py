@@ -1,4 +1,4 @@
-"""Consents end: clients and managers are told 30, 7 and 1 days ahead, and at the end.
+"""Consents end: clients and managers are told 30, 7 and 1 days ahead, and at the end; of one for a year 60 days ahead too.
 
 Each notice is sent once for each consent: the item remembers the last one. A renewed consent starts anew.
 """
@@ -12,9 +12,9 @@ from frappe import _
 from bank_api.connectors.model import ItemStatus, UserAction
 from bank_api.gateway import consent_rows, items, managers, relay
 from bank_api.gateway.clock import iso, site_now, to_utc
+from bank_api.gateway.notices import FIRST_OF_A_YEAR, NOTICE_DAYS, days_of
 
 ITEM = "Bank API Item"
-NOTICE_DAYS = (1, 7, 30)
 NONE, ENDED = 0, -1  # values of Bank API Item's `expiry_notice` besides the days
 
 _BATCH = 100
@@ -57,18 +57,18 @@ def stage_of(expires_at: datetime, now: datetime, notice_days: tuple[int, ...] =
 def _candidates(now: datetime, after: str) -> list[frappe._dict]:
 	return frappe.db.sql(
 		"""SELECT name, client, status, bank_name, authentication_expires_at, IFNULL(expiry_notice, 0) AS
-			expiry_notice
+			expiry_notice, first_notice
 		FROM `tabBank API Item`
 		WHERE status != 'Deleted' AND authentication_expires_at <= %s AND name > %s ORDER BY name LIMIT %s""",
-		(now + timedelta(days=max(NOTICE_DAYS)), after, _BATCH),
+		(now + timedelta(days=FIRST_OF_A_YEAR), after, _BATCH),
 		as_dict=True,
 	)
 
 
 def _notice(row: frappe._dict, now: datetime) -> int:
 	"""Tell an item's client, unless it knows; returns the stage told, or `NONE`."""
-	stage = stage_of(row.authentication_expires_at, now)
-	if stage == row.expiry_notice:
+	stage = stage_of(row.authentication_expires_at, now, days_of(row.first_notice))
+	if stage in (NONE, row.expiry_notice):
 		return NONE
 	frappe.db.sql(
 		"UPDATE `tabBank API Item` SET expiry_notice = %s WHERE name = %s AND authentication_expires_at = %s",

@@ -13,7 +13,7 @@ from typing import Any
 import frappe
 from frappe import _
 
-from bank_api.gateway import end_users
+from bank_api.gateway import consent_rows, end_users
 from bank_api.gateway.clock import iso, to_utc
 from bank_api.gateway.errors import ConsentNeeded, DataNotReady, UnknownObject
 
@@ -43,6 +43,7 @@ class Feed:
 	"""One connection to a bank as far as a reader has to know it."""
 
 	item: str
+	provider: str
 	provider_item_id: str
 	status: str
 	user_action: str
@@ -67,12 +68,20 @@ class Feed:
 
 	def describe(self) -> dict[str, Any]:
 		"""What an answer says about this feed."""
-		return {
+		described: dict[str, Any] = {
 			"item_id": number_or_text(self.provider_item_id),
 			"status": self.status,
 			"user_action": self.user_action,
 			"as_of": utc_text(self.as_of),
 		}
+		return described | ({"advice": self.advice} if self.advice else {})
+
+	@property
+	def advice(self) -> str:
+		"""What a human has to do, and where; empty if nothing, or if it depends on the item's status (`user_action`)."""
+		if self.status != _HUMAN_NEEDED or not consent_rows.of_item(self.provider, self.provider_item_id):
+			return ""
+		return consent_rows.advice(self.provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,8 @@ class Scope:
 				_(
 					"No data of this bank has been read yet: the end user has to act first. "
 					"Ask for the link that the item's status calls for."
-				)
+				),
+				advice=self.feeds[0].advice,
 			)
 		raise DataNotReady(
 			_(
@@ -254,7 +264,15 @@ def _feeds(
 	items = frappe.get_all(
 		"Bank API Item",
 		filters=item_filters,
-		fields=["name", "item_id", "status", "user_action", "status_description", "last_success_at"],
+		fields=[
+			"name",
+			"provider",
+			"item_id",
+			"status",
+			"user_action",
+			"status_description",
+			"last_success_at",
+		],
 		order_by="name",
 	)
 	if not items:
@@ -271,6 +289,7 @@ def _feeds(
 	return tuple(
 		Feed(
 			item=item.name,
+			provider=item.provider,
 			provider_item_id=item.item_id,
 			status=item.status,
 			user_action=item.user_action,

@@ -36,10 +36,10 @@ _REFUSAL_LOGGED_SECONDS = 60
 
 
 class Received(NamedTuple):
-	"""HTTP status and JSON body of the answer."""
+	"""HTTP status and JSON body of the answer: values, a text that is JSON already, or nothing."""
 
 	status: int
-	answer: dict[str, Any]
+	answer: dict[str, Any] | str | None
 
 
 STORED = Received(200, {"ok": True})
@@ -87,7 +87,7 @@ def receive(connector_key: str, provider: str | None, body: bytes, headers: Mapp
 		row = _provider_row(connector_key, provider)
 		reception = _signed_for(row, body, headers)
 	if row is None or reception is None:
-		_note_refusal(row[0] if row else None)
+		note_refusal(row[0] if row else None)
 		return FORGED
 	try:
 		text = body.decode("utf-8")
@@ -98,7 +98,14 @@ def receive(connector_key: str, provider: str | None, body: bytes, headers: Mapp
 		return STALE
 	# Durable before the answer: the provider forgets the event once it has a 200; and before the wake, since
 	# the drain has to see it.
-	_store(row[0], event, body, text, reception.zone)
+	insert(
+		provider=row[0],
+		event=event,
+		text=text,
+		zone=reception.zone,
+		digest=sha256(body).hexdigest(),
+		event_id=event.event_id[:256] or None,
+	)
 	wake.wake(wake.EVENTS)
 	return STORED
 
@@ -168,29 +175,54 @@ def _timely(event: InboundEvent, tolerance: timedelta) -> bool:
 	return -CLOCK_SKEW <= age <= tolerance
 
 
-def _store(provider: str, event: InboundEvent, body: bytes, text: str, zone: ZoneInfo) -> None:
-	"""Insert the event; IGNORE, because an equal body, or one with the same id, that is stored already stays as it is."""
+def insert(
+	*,
+	provider: str,
+	event: InboundEvent,
+	text: str,
+	zone: ZoneInfo,
+	digest: str,
+	event_id: str | None,
+	client: str | None = None,
+	item: str | None = None,
+	account: str | None = None,
+) -> None:
+	"""Store an event; IGNORE, because one with the same digest or id that is stored already stays as it is.
+
+	Args:
+		provider: name of the Bank API Provider.
+		event: as the connector has read it.
+		text: the body.
+		zone: the site's time zone.
+		digest: the same for what counts as the same event.
+		event_id: the provider's id of it, if it has one.
+		client, item, account: whose it is, where the address that was called says so.
+	"""
 	now = utc_now().astimezone(zone).replace(tzinfo=None)
 	kept_connection.execute(
 		"""INSERT IGNORE INTO `tabBank API Webhook Event` (name, creation, modified, owner, modified_by,
-			provider, event_type, event_id, is_test, digest, event_time, status, attempts, payload)
-		VALUES (%s, %s, %s, 'Guest', 'Guest', %s, %s, %s, %s, %s, %s, 'Received', 0, %s)""",
+			provider, event_type, event_id, is_test, digest, event_time, status, attempts, payload, client, item,
+			account)
+		VALUES (%s, %s, %s, 'Guest', 'Guest', %s, %s, %s, %s, %s, %s, 'Received', 0, %s, %s, %s, %s)""",
 		(
 			row_name(),
 			now,
 			now,
 			provider,
 			event.event_type[:140],
-			event.event_id[:256] or None,
+			event_id,
 			int(event.is_test),
-			sha256(body).hexdigest(),
+			digest,
 			event.occurred_at.astimezone(zone).replace(tzinfo=None) if event.occurred_at else None,
 			text,
+			client,
+			item,
+			account,
 		),
 	)
 
 
-def _note_refusal(provider: str | None) -> None:
+def note_refusal(provider: str | None) -> None:
 	"""Log that something unsigned came in, once a minute at most: nobody may fill our tables from outside."""
 	cache = frappe.cache()
 	try:

@@ -11,6 +11,7 @@ from bank_api.gateway import audit, consent_rows, outcome, providers, purge, rel
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import iso, site_now, to_site, to_utc
 from bank_api.gateway.errors import UnknownObject
+from bank_api.gateway.notices import first_notice
 from bank_api.gateway.plain import shown
 
 DOCTYPE = "Bank API Item"
@@ -147,6 +148,7 @@ def _insert(
 	client, erased = frappe.db.get_value("Bank API End User", end_user, ["client", "erased"]) or (None, 1)
 	if erased:
 		raise UnknownObject()
+	values = _values(state)
 	doc = frappe.get_doc(
 		{
 			"doctype": DOCTYPE,
@@ -158,7 +160,8 @@ def _insert(
 			"connected_at": site_now(),
 			"feed": "Never",
 			"sync_status": "Idle",
-			**_values(state),
+			"first_notice": first_notice(values["authentication_expires_at"], site_now()),
+			**values,
 		}
 	).insert(ignore_permissions=True)
 	_announce(doc.name, request, closes_request)
@@ -201,7 +204,8 @@ def apply_state(item: str, state: ItemData) -> bool:
 		return False
 	ends = values["authentication_expires_at"]
 	if "authentication_expires_at" in changed and (ends is None or ends > site_now()):
-		values["expiry_notice"] = 0  # a new consent is warned of anew
+		# A new consent is warned of anew.
+		values |= {"expiry_notice": 0, "first_notice": first_notice(ends, site_now())}
 	frappe.db.set_value(DOCTYPE, item, values)
 	visible = changed & {
 		"status",

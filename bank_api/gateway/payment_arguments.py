@@ -10,7 +10,6 @@ from typing import Any
 
 import frappe
 from frappe import _
-from frappe.utils import sbool
 
 from bank_api.gateway import arguments, payment_files
 from bank_api.gateway.errors import BadArgument
@@ -19,6 +18,7 @@ from bank_api.gateway.payments import Asked, check_key, own_account
 LONGEST = 64 * 1024 * 1024
 """Characters of a list of payments, or of a file; the site's own limit of a request is usually lower."""
 _LONGEST_TEXT = 140
+_LONGEST_NUMBER = 40
 
 
 def asked(
@@ -36,6 +36,7 @@ def asked(
 	processing_mode: str | None,
 	leave_out: list | str | None,
 	accept_partly: bool | str | int | None,
+	allow_repeated: bool | str | int | None = None,
 ) -> Asked:
 	"""What a call hands over; arguments as `bank_api.kb.submit_payment_batch`.
 
@@ -59,7 +60,8 @@ def asked(
 		send_as=payment_files.key(send_as),
 		mode=_text("processing_mode", processing_mode).upper(),
 		leave_out=payment_files.omitted(arguments.words("leave_out", leave_out)),
-		accept_partly=bool(sbool(accept_partly)) if accept_partly not in (None, "") else False,
+		accept_partly=arguments.flag("accept_partly", accept_partly),
+		allow_repeated=arguments.flag("allow_repeated", allow_repeated),
 	)
 
 
@@ -78,7 +80,11 @@ def listed(value: Any) -> Sequence[Any] | None:
 		value = _body(request).get("payments")
 	if isinstance(value, str):
 		value = _parsed(value)
-	if not isinstance(value, list) or _holds_float(value):
+	try:
+		readable = isinstance(value, list) and not _holds_float(value)
+	except RecursionError:  # nested deeper than any payment
+		readable = False
+	if not readable:
 		raise BadArgument(_("The payments cannot be read. Send them as a JSON list."))
 	return value or None
 
@@ -90,9 +96,17 @@ def _body(request: Any) -> dict[str, Any]:
 
 def _parsed(text: str) -> Any:
 	try:
-		return json.loads(text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_once)
+		return json.loads(text, parse_float=_exact, parse_constant=_no_constant, object_pairs_hook=_once)
 	except (ValueError, RecursionError, ArithmeticError):
 		raise BadArgument(_("The payments cannot be read. Send them as a JSON list.")) from None
+
+
+def _exact(text: str) -> Decimal:
+	"""A number with a point or an exponent. Nobody pays 1E-400000000, and written out it would fill the memory."""
+	found = Decimal(text)
+	if len(text) > _LONGEST_NUMBER or abs(found.adjusted()) > _LONGEST_NUMBER:
+		raise ValueError(text[:_LONGEST_NUMBER])
+	return found
 
 
 def _no_constant(name: str) -> Any:

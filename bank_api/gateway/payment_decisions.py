@@ -5,20 +5,21 @@ still say comes first, and nothing that is decided here ever sends anything.
 """
 
 import hmac
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 
 import frappe
 from frappe import _
 
 from bank_api.connectors.errors import NotFound, ProviderError
 from bank_api.gateway import access, audit, payment_sending, payment_states, payment_status
-from bank_api.gateway.clock import site_now
+from bank_api.gateway.clock import UTC, site_now, site_zone, utc_now
 from bank_api.gateway.errors import BadArgument, UnknownObject
 from bank_api.gateway.payment_states import DOCTYPE, REJECTED, STORED, UNKNOWN
 
 NOT_BEFORE = timedelta(minutes=10)
 """So long after it was sent, nothing of it is on its way any more."""
-LONGEST_ID = 64
+_NUMBER = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 def decide(name: str, *, arrived: bool, digest: str, total: str, provider_batch_id: str = "") -> None:
@@ -40,9 +41,9 @@ def decide(name: str, *, arrived: bool, digest: str, total: str, provider_batch_
 	if not hmac.compare_digest(digest.encode(), (row.digest or "").encode()) or total != _amount(row):
 		raise BadArgument(_("The digest or the amount is not the one of this batch. Open it again."))
 	_require_unknown(row)
-	if row.sent_at and row.sent_at > site_now() - NOT_BEFORE:
+	if row.sent_at and _instant(row.sent_at) > utc_now() - NOT_BEFORE:
 		raise BadArgument(_("The batch may still be on its way. Decide ten minutes after it was sent."))
-	if arrived and not (provider_batch_id and len(provider_batch_id) <= LONGEST_ID):
+	if arrived and not _NUMBER.fullmatch(provider_batch_id):
 		raise BadArgument(_("Enter the number that the bank shows for the batch."))
 	if _bank_knows(row, arrived):
 		return
@@ -79,8 +80,14 @@ def _bank_knows(row: frappe._dict, arrived: bool) -> bool:
 
 def _require_ours(row: frappe._dict, provider_batch_id: str) -> None:
 	"""Refuse a number that the bank knows as another batch, or does not know."""
-	connector, key = payment_sending.connector_of(row.provider), payment_sending.reading_key(row)
+	filters = {"provider": row.provider, "provider_batch_id": provider_batch_id, "name": ("!=", row.name)}
+	if frappe.db.exists(DOCTYPE, filters):
+		raise BadArgument(
+			_("This is the bank's number of another batch. Look at the identification as well.")
+		)
+	connector = payment_sending.connector_of(row.provider)
 	try:
+		key = payment_sending.reading_key(row)
 		found = access.with_token(key, lambda token: connector.batch_status(token, provider_batch_id))
 	except NotFound:
 		raise BadArgument(_("The bank does not know a batch of this number under this consent.")) from None
@@ -88,6 +95,11 @@ def _require_ours(row: frappe._dict, provider_batch_id: str) -> None:
 		return  # it cannot say: so the human's word counts
 	if found.exchange_id and found.exchange_id != row.exchange_id:
 		raise BadArgument(_("The bank's batch of this number has another identification than ours."))
+
+
+def _instant(site_time: datetime) -> datetime:
+	"""When a batch was sent. Of an hour that a clock change repeats the later one is meant: then waiting is long enough."""
+	return site_time.replace(tzinfo=site_zone(), fold=1).astimezone(UTC)
 
 
 def _settle(row: frappe._dict, arrived: bool, provider_batch_id: str) -> None:
@@ -104,6 +116,8 @@ def _settle(row: frappe._dict, arrived: bool, provider_batch_id: str) -> None:
 	else:
 		said = _("Somebody has made sure that the bank does not have it.")
 		payment_states.move(row.name, REJECTED, last_error=said, **values)
+		# Where the bank can be asked it is asked for some more days: the human may be wrong, and the payments paid anew.
+		payment_states.set_values(row.name, next_check_at=site_now() + payment_sending.FIRST_CHECK)
 	audit.record(
 		"Payment Batch Decided",
 		client=row.client,

@@ -41,6 +41,20 @@ def of_problem(one: PaymentProblem) -> str:
 	return shown(_sentence(one.index, one.field, _(one.message))) or ""
 
 
+def of_problems(problems: Iterable[PaymentProblem]) -> list[dict[str, Any]]:
+	"""What the bank says against payments, in the form of `of_findings`."""
+	return [
+		{
+			"index": one.index,
+			"field": shown(one.field[:140]) or "",
+			"code": shown(one.code[:60]) or "",
+			"message": shown(_(one.message)),
+			"sentence": of_problem(one),
+		}
+		for one in problems
+	]
+
+
 def summary(sentences: Sequence[str]) -> str:
 	"""A few sentences, and how many more there are."""
 	text = "\n".join(sentences[:MOST_SHOWN])

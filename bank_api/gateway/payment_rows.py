@@ -13,7 +13,7 @@ import frappe
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.ids import row_names
 from bank_api.gateway.payment_states import DOCTYPE, PAYMENT, REJECTED, VALIDATED
-from bank_api.gateway.plain import shown
+from bank_api.gateway.plain import inert, shown
 from bank_api.payments import stored
 from bank_api.payments.digest import canonical
 from bank_api.payments.model import Batch, Payment
@@ -90,22 +90,27 @@ def insert(owner: Owner, part: str | None, numbers: Sequence[int], batch: Batch)
 
 
 def _shown(payment: Payment) -> tuple[Any, ...]:
+	# What is refused is kept as well, and may be of any length: each text is cut to its column.
 	return (
-		exact(payment.amount),
+		exact(payment.amount)[:40],
 		sortable(payment.amount),
-		payment.currency,
+		_cut(payment.currency, 10),
 		payment.due,
-		shown(payment.partner_account)[:60],  # type: ignore[index]
-		masked(payment.partner_account),
-		(shown(payment.partner.name if payment.partner else "") or "")[:140] or None,
-		payment.variable_symbol or None,
-		payment.constant_symbol or None,
-		payment.specific_symbol or None,
-		shown(payment.message) or None,
-		shown(payment.reference) or None,
-		shown(payment.end_to_end_id) or None,
+		_cut(payment.partner_account, 60),
+		_cut(masked(payment.partner_account), 60),
+		_cut(inert(payment.partner.name if payment.partner else ""), 140),
+		_cut(payment.variable_symbol, 20),
+		_cut(payment.constant_symbol, 20),
+		_cut(payment.specific_symbol, 20),
+		_cut(inert(payment.message), 1000),
+		_cut(payment.reference, 40),
+		_cut(payment.end_to_end_id, 40),
 		canonical(payment).decode().rstrip("\n"),
 	)
+
+
+def _cut(text: str | None, longest: int) -> str | None:
+	return (shown(text) or "")[:longest] or None
 
 
 def exact(amount: Decimal) -> str:
@@ -115,7 +120,7 @@ def exact(amount: Decimal) -> str:
 
 def sortable(amount: Decimal) -> Decimal:
 	"""An amount as the column holds it that lists are sorted by: at most twelve digits before the point."""
-	return min(amount, _LARGEST_SORTABLE)
+	return max(min(amount, _LARGEST_SORTABLE), -_LARGEST_SORTABLE)
 
 
 def masked(account: str) -> str:

@@ -4,8 +4,8 @@ The order is the whole point:
 
 1. One sender at a time: a lock of the database that dies with its process.
 2. What is stored is read back and proved to be what was approved; the message is written, read back and proved likewise.
-3. `Sending`, the hash of the message and our identification are committed. From here on, whoever finds the row in this state
-   without a sender knows nothing, and says so: `Unknown`.
+3. `Sending`, the hash of the message and our identification are committed, and a trace is left outside of the database. From
+   here on, whoever finds the row in this state without a sender knows nothing, and says so: `Unknown`.
 4. The bank is called, once.
 5. What it said is committed: stored, refused for certain, not sent for certain, or `Unknown`. Only the second last leads back.
 """
@@ -39,7 +39,9 @@ from bank_api.connectors.model import Token
 from bank_api.connectors.payments_model import BatchStanding, PaymentProblem, SubmittedBatch
 from bank_api.gateway import (
 	access,
+	clients,
 	payment_files,
+	payment_journal,
 	payment_rows,
 	payment_rules,
 	payment_states,
@@ -48,7 +50,7 @@ from bank_api.gateway import (
 )
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.durable import reached
-from bank_api.gateway.errors import GatewayError, InternalError, NotConfigured
+from bank_api.gateway.errors import GatewayError, InternalError, NotConfigured, UnknownObject
 from bank_api.gateway.locks import exclusive
 from bank_api.gateway.payment_errors import of_findings, of_problem, summary
 from bank_api.gateway.payment_states import (
@@ -175,7 +177,11 @@ def _send(part: str) -> None:
 			_reconnect()
 			_not_ready(row, InternalError())
 			return
-		outcome = _call(row, message, connector, token, len(batch))
+		outcome = _begin(row)
+		if outcome is None:
+			outcome = _call(row, message, connector, token, len(batch))
+			if _leads_back(outcome, last):
+				payment_journal.undo(row.exchange_id)
 		_record(row, outcome, last)
 		if last or not isinstance(outcome, _STALE):
 			return
@@ -212,9 +218,13 @@ def _proved(row: frappe._dict) -> Any:
 		GatewayError: who wants or takes it is switched off.
 		ConsentRequired: it took too long.
 	"""
-	enabled = frappe.db.get_value(providers.DOCTYPE, row.provider, "enabled")
-	if not enabled or not frappe.db.get_value("Bank API Client", row.client, "enabled"):
+	if not frappe.db.get_value("Bank API Client", row.client, "enabled"):
 		raise NotConfigured(_("The provider or the client is disabled."))
+	kind = frappe.db.get_value(providers.DOCTYPE, row.provider, "connector")
+	try:
+		providers.resolve(clients.context_of(row.client), kind or "", row.provider)
+	except UnknownObject:  # switched off, or taken from the client while the batch waited
+		raise NotConfigured(_("The provider or the client is disabled.")) from None
 	if row.validated_at and row.validated_at < site_now() - SEND_WITHIN:
 		raise InvalidRequest("The batch could not be sent in time. Check it, and submit it under a new key.")
 	batch = payment_rows.read(row.name, row.digest)
@@ -254,6 +264,22 @@ def _claim(row: frappe._dict, batch: Any, connector: PaymentConnector) -> paymen
 		frappe.db.commit()  # durable before the bank is called
 	reached("claimed")
 	return message
+
+
+def _begin(row: frappe._dict) -> SubmittedBatch | ProviderError | None:
+	"""Leave a trace that outlives the database; None if the bank may be called."""
+	try:
+		if payment_journal.begin(row.exchange_id):
+			return None
+	except OSError:
+		frappe.logger("bank_api").error("The trace of a payment batch cannot be written", exc_info=True)
+		return NotSent(_("The gateway cannot write to its disk; nothing was sent, and it is tried again."))
+	frappe.logger("bank_api").error(f"Payment batch {row.name} was sent before: the database was set back")
+	return OutcomeUnknown(
+		_(
+			"The batch was sent before, and the database does not know it: a backup was restored. Look it up at the bank."
+		)
+	)
 
 
 def _call(
@@ -372,10 +398,9 @@ def _meaning(
 	if isinstance(outcome, SubmittedBatch):
 		return _stored(row, outcome)
 	error = shown(refusals.explained(outcome))
-	if isinstance(outcome, _STALE) and not last:
-		return VALIDATED, {"next_try_at": site_now(), "last_error": error}
-	if isinstance(outcome, _NEVER_ARRIVED):
-		return VALIDATED, {"next_try_at": next_try(row, outcome), "last_error": error}
+	if _leads_back(outcome, last):
+		again = site_now() if isinstance(outcome, _STALE) else next_try(row, outcome)
+		return VALIDATED, {"next_try_at": again, "last_error": error}
 	if isinstance(outcome, (*_STALE, *_REFUSED)):
 		values: dict[str, Any] = {"last_error": error}
 		if isinstance(outcome, BatchRefused):
@@ -385,6 +410,11 @@ def _meaning(
 			}
 		return REJECTED, values
 	return UNKNOWN, {"last_error": error, "next_check_at": site_now() + FIRST_CHECK, "absences": 0}
+
+
+def _leads_back(outcome: SubmittedBatch | ProviderError, last: bool) -> bool:
+	"""Whether it is certain that nothing has arrived, and worth another attempt."""
+	return isinstance(outcome, _NEVER_ARRIVED) or (isinstance(outcome, _STALE) and not last)
 
 
 def _stored(row: frappe._dict, answer: SubmittedBatch) -> tuple[str, dict[str, Any]]:

@@ -49,7 +49,8 @@ STEPS: dict[str, frozenset[str]] = {
 	UNKNOWN: _KNOWN_AT_BANK,
 	STORED: frozenset({PARTLY, AUTHORISED}) | _OVER,
 	PARTLY: frozenset({AUTHORISED}) | _OVER,
-	AUTHORISED: frozenset({SETTLED, REJECTED}),
+	# What is authorised for a later day can still be taken back in the bank's own channel.
+	AUTHORISED: frozenset({SETTLED, REJECTED, CANCELLED}),
 	SETTLED: frozenset(),
 	REJECTED: frozenset(),
 	CANCELLED: frozenset(),

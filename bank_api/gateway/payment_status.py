@@ -35,6 +35,8 @@ WAIT_SECONDS = 20
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=2)
 GIVE_UP_AFTER = timedelta(days=400)
 """A consent lasts 12 months, and a payment may be a year ahead: behind that nobody answers any more."""
+DOUBT_DECISION_FOR = timedelta(days=7)
+"""How long the bank is asked about what a human said it does not have."""
 
 _STATES = {
 	BatchStanding.AUTHORISED: AUTHORISED,
@@ -122,7 +124,11 @@ def _ask(row: frappe._dict) -> BatchStatus | None:
 				).format(len(listed))
 			)
 		batch_id = listed[0].batch_id
-	status = access.with_token(key, lambda token: connector.batch_status(token, batch_id))
+	try:
+		status = access.with_token(key, lambda token: connector.batch_status(token, batch_id))
+	except NotFound:
+		# To its caller this batch exists: "there is no such object" would be read as "it never arrived".
+		raise _Doubtful(_("The bank does not know a batch of this number under this consent.")) from None
 	if status.exchange_id and status.exchange_id != row.exchange_id:
 		raise _Doubtful(_("The bank's batch of this number has another identification than ours."))
 	if row.state == UNKNOWN or _state(row, status) not in (row.state, None):
@@ -305,6 +311,8 @@ def _note_absence(row: frappe._dict) -> None:
 def _next_check(row: frappe._dict) -> datetime | None:
 	"""The longer nothing happens, the less often the bank is asked."""
 	now = site_now()
+	if row.state == REJECTED and row.decided_at and now - row.decided_at > DOUBT_DECISION_FOR:
+		return None
 	since = row.stored_at or row.sent_at or row.creation
 	if now - since > GIVE_UP_AFTER:
 		return None

@@ -17,19 +17,21 @@ from typing import Any
 import frappe
 from frappe import _
 
-from bank_api.connectors.errors import BatchRefused, OutcomeUnknown, ProviderError, Unsupported
+from bank_api.connectors.errors import BatchRefused, NotFound, OutcomeUnknown, ProviderError, Unsupported
 from bank_api.gateway import (
 	access,
 	audit,
 	consent_rows,
 	items,
 	payment_files,
+	payment_repeats,
 	payment_rows,
 	payment_rules,
 	payment_sending,
 	payment_states,
 	payment_status,
 	providers,
+	setup,
 	wake,
 )
 from bank_api.gateway.clients import ClientContext
@@ -56,7 +58,7 @@ from bank_api.gateway.payment_states import (
 	STORED,
 	VALIDATED,
 )
-from bank_api.gateway.plain import shown
+from bank_api.gateway.plain import FORMULA, shown
 from bank_api.payments import accounts, formats, listed, splitting, validation
 from bank_api.payments.bank_days import BankDays, CutOffs, Moment
 from bank_api.payments.digest import digest
@@ -88,6 +90,8 @@ class Asked:
 		mode: how the bank is to process it.
 		leave_out: fields that the caller agrees to lose.
 		accept_partly: whether the good payments are taken where others are not.
+		allow_repeated: whether the same payments may be taken again; no part of the fingerprint, for it says nothing of what
+			is asked for.
 	"""
 
 	key: str
@@ -102,6 +106,7 @@ class Asked:
 	mode: str = ""
 	leave_out: tuple[str, ...] = ()
 	accept_partly: bool = False
+	allow_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +163,17 @@ def whence(
 		UnknownObject: the client has no such item.
 		BadArgument: several could be meant.
 		ConsentNeeded: there is none, or it gives no access.
+		NotConfigured: the provider's set-up is not that far.
 	"""
 	name = providers.resolve(client, connector, provider)
+	setup.require_ready(name, visit=False)
 	if item_id not in (None, ""):
 		item = items.find(client, item_id, user, name)
 	else:
 		item = _item_of(client, name, user, account)
 	row = consent_rows.of_item(name, item.item_id)
 	if row is None or row.state != consent_rows.ACTIVE:
-		raise ConsentNeeded()
+		raise ConsentNeeded(advice=consent_rows.advice(name))
 	return Whence(client.name, name, item.name, item.end_user)
 
 
@@ -194,7 +201,7 @@ def _item_of(client: ClientContext, provider: str, user: str | None, account: st
 		}
 		rows = [row for row in rows if row.name in active] or rows
 	if not rows:
-		raise ConsentNeeded()
+		raise ConsentNeeded(advice=consent_rows.advice(provider))
 	if len(rows) > 1:
 		raise BadArgument(_("Several connections could be meant. Name one by the argument item_id."))
 	return rows[0]
@@ -214,8 +221,7 @@ def judge(source: Whence, asked: Asked) -> Judged:
 	try:
 		batch = _read(source.provider, asked)
 		rules = payment_rules.rules(source.provider, source.item)
-		if len({payment.currency for payment in batch.payments}) > 1:
-			raise PaymentsError([finding("batch_several_currencies", "currency")])
+		validation.check_one_currency(batch)
 		if not asked.accept_partly:
 			validation.check(batch, rules)
 			return Judged(batch, tuple(range(1, len(batch) + 1)), Batch(()), (), ())
@@ -292,7 +298,7 @@ def fingerprint(asked: Asked, *, item_id: Any, provider: str | None, user: str |
 
 def _plain(value: Any) -> str:
 	if isinstance(value, Decimal):
-		return format(value, "f")
+		return format(value, "f")  # `payment_arguments` has refused exponents that would fill the memory
 	raise BadArgument(_("The payments cannot be read. Send them as a JSON list."))
 
 
@@ -340,6 +346,7 @@ def submit(
 	Raises:
 		KeyInUse: the key was for something else.
 		InvalidPayments: it cannot be sent. Nothing is kept, and the key is free.
+		PaymentsRepeated: the same payments were taken under another key. Nothing is kept, and the key is free.
 		GatewayError: there is no consent to send it under. Nothing is kept, and the key is free.
 	"""
 	lock = hashlib.sha256(f"{client.name}\0{asked.key.casefold()}".encode()).hexdigest()[:24]
@@ -353,14 +360,41 @@ def submit(
 			raise ProviderFailed(
 				_("The same batch is being taken by another call. Repeat the call in a minute.")
 			)
-		name = _take(whence(client, **source), asked, request_hash)
-		reached("taken")
-		frappe.db.commit()  # durable before anything is sent
-		reached("kept")
+		name = _keep(whence(client, **source), asked, request_hash)
 	_start(name)
 	row = payment_states.get(name)
 	assert row is not None
 	return row, True
+
+
+def _keep(source: Whence, asked: Asked, request_hash: str) -> str:
+	"""Take a batch that is not paid under another key already. Commits; the key's lock is held."""
+	judged = judge(source, asked)
+	content = _content(source, asked, judged)
+	with exclusive(content.lock, WAIT_SECONDS) as held:
+		frappe.db.commit()  # see what another key's call has committed
+		if not held:
+			raise ProviderFailed(
+				_("The same payments are being taken by another call. Repeat the call in a minute.")
+			)
+		if not asked.allow_repeated:
+			payment_repeats.require_new(content, Moment.of(utc_now()))
+		try:
+			name = _take(source, asked, judged, content, request_hash)
+		except BaseException:
+			frappe.db.rollback()  # a part that is written already must never be committed without the others
+			raise
+		reached("taken")
+		frappe.db.commit()  # durable before anything is sent
+		reached("kept")
+	return name
+
+
+def _content(source: Whence, asked: Asked, judged: Judged) -> payment_repeats.Content:
+	rows = asked.payments or ()
+	left = {number for number, row in enumerate(rows, 1) if not row.get("due")} if not asked.due else set()
+	open_days = frozenset(index for index, number in enumerate(judged.numbers) if number in left)
+	return payment_repeats.content(source.client, judged.batch, open_days)
 
 
 def validate(client: ClientContext, source: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
@@ -369,13 +403,14 @@ def validate(client: ClientContext, source: Mapping[str, Any], asked: Asked) -> 
 	connector = payment_sending.connector_of(place.provider)
 	try:
 		judged = judge(place, asked)
-		row = _row(place, asked, judged.batch, "")
+		row = _row(place, asked, judged.batch, _mode(asked, connector))
 		most = payment_files.most(asked.send_as, connector)
 		one_account = asked.send_as == payment_files.JSON
 		for part in splitting.split(judged.batch, most, one_account=one_account):
 			_require_carried(row, part.batch, connector)
 	except InvalidPayments as error:
 		return {"valid": False, "errors": error.errors}
+	before = payment_repeats.earlier(_content(place, asked, judged), Moment.of(utc_now()).today)
 	return {
 		"valid": True,
 		"errors": [],
@@ -383,6 +418,7 @@ def validate(client: ClientContext, source: Mapping[str, Any], asked: Asked) -> 
 		"total": row["total"],
 		"currency": row["currency"],
 		"digest": row["digest"],
+		"repeats": {"batch": before.name, "idempotency_key": before.idempotency_key} if before else None,
 	}
 
 
@@ -397,15 +433,21 @@ def _start(name: str) -> None:
 	frappe.db.commit()
 
 
-def _take(source: Whence, asked: Asked, request_hash: str) -> str:
-	"""Write a batch with its payments, ready to be sent; the caller commits."""
-	judged = judge(source, asked)
-	connector = payment_sending.connector_of(source.provider)
+def _mode(asked: Asked, connector: Any) -> str:
 	mode = asked.mode or connector.modes[0]
 	if mode not in connector.modes:
 		raise BadArgument(
 			_("The argument {0} must be one of: {1}.").format("processing_mode", ", ".join(connector.modes))
 		)
+	return mode
+
+
+def _take(
+	source: Whence, asked: Asked, judged: Judged, content: payment_repeats.Content, request_hash: str
+) -> str:
+	"""Write a batch with its payments, ready to be sent; the caller commits."""
+	connector = payment_sending.connector_of(source.provider)
+	mode = _mode(asked, connector)
 	parts = splitting.split(
 		judged.batch,
 		payment_files.most(asked.send_as, connector),
@@ -415,6 +457,7 @@ def _take(source: Whence, asked: Asked, request_hash: str) -> str:
 	whole |= {
 		"idempotency_key": asked.key,
 		"request_hash": request_hash,
+		"content_digest": content.digest,
 		"payment_count": len(judged.batch) + len(judged.refused),
 		"refused_count": len(judged.refused),
 	}
@@ -446,7 +489,7 @@ def _row(source: Whence, asked: Asked, batch: Batch, mode: str) -> dict[str, Any
 		"provider": source.provider,
 		"item": source.item,
 		"end_user": source.end_user,
-		"batch_name": shown(asked.name)[:LONGEST_NAME] if asked.name else None,  # type: ignore[index]
+		"batch_name": shown(asked.name.lstrip(FORMULA))[:LONGEST_NAME] or None,  # type: ignore[index]
 		"send_as": asked.send_as,
 		"processing_mode": mode,
 		"currency": currency,
@@ -582,17 +625,18 @@ def _cancel_at_bank(part: str) -> bool:
 	row = payment_states.get(part)
 	if row is None or row.state not in (STORED, PARTLY) or not row.provider_batch_id:
 		return False
-	connector = payment_sending.connector_of(row.provider)
-	token = access.token(payment_sending.reading_key(row))
+	connector, key = payment_sending.connector_of(row.provider), payment_sending.reading_key(row)
+	bank_id = row.provider_batch_id
 	payment_states.set_values(part, next_check_at=site_now())
 	audit.record("Payment Batch Cancellation Asked For", client=row.client, doctype=DOCTYPE, name=part)
 	frappe.db.commit()  # durable before the bank is asked
 	reached("cancelling")
 	try:
-		connector.cancel_batch(token, row.provider_batch_id)
+		# A token that has just ended is renewed: cancelling twice does no more than cancelling once.
+		access.with_token(key, lambda token: connector.cancel_batch(token, bank_id))
 	except Unsupported as error:
 		raise NotOffered(_(error.message)) from None
-	except BatchRefused as error:
+	except (BatchRefused, NotFound) as error:
 		payment_status.check(part)
 		raise BadArgument(
 			_("The bank does not cancel this batch any more. Look at how it stands.")

@@ -63,7 +63,7 @@ def item_data(items: list[str]) -> dict[str, int] | None:
 			frappe.db.commit()  # see what the sync before has committed
 			for account in frappe.get_all(ACCOUNT, {"item": item}, pluck="name"):
 				counts[TRANSACTION] += rows(TRANSACTION, {"account": account})
-			counts[ACCOUNT] += rows(ACCOUNT, {"item": item})
+			counts[ACCOUNT] += with_secrets(ACCOUNT, {"item": item})
 			counts[RESOURCE] += rows(RESOURCE, {"item": item})
 	return counts
 

@@ -6,7 +6,7 @@ it read here which thing it was, in the desk and in the audit log.
 
 from frappe import _
 
-from bank_api.connectors.errors import ConfigurationError, ProviderError
+from bank_api.connectors.errors import ConfigurationError, ConsentRequired, ProviderError
 from bank_api.gateway import audit
 from bank_api.gateway.errors import GatewayError, NotConfigured, from_provider
 
@@ -15,6 +15,8 @@ PROVIDER = "Bank API Provider"
 
 def explained(error: ProviderError | GatewayError) -> str:
 	"""Why a call failed, in a manager's language, with the provider's own code where that helps."""
+	if isinstance(error, ConsentRequired) and error.advice:
+		return f"{_(error.message)} {error.advice}"
 	if not isinstance(error, ConfigurationError):
 		return _(error.message)
 	sentence = _sentence((error.provider_code or "").upper()) or _(error.message)

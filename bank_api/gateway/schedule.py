@@ -18,7 +18,7 @@ def tick() -> None:
 	_stay_awake()
 	_recover_killed()
 	for item in _due():
-		sync.request(item, "due")
+		sync.request(item, "due", whole=False)
 		frappe.db.commit()
 	freshness.mark_feeds()
 	frappe.db.commit()

@@ -15,7 +15,7 @@ from bank_api.connectors.errors import InvalidRequest, ProviderError
 from bank_api.gateway import audit, refusals, setup_registry
 from bank_api.gateway.errors import BadArgument, GatewayError, NotConfigured, UnknownObject
 from bank_api.gateway.locks import exclusive
-from bank_api.gateway.setup_model import PROVIDER, Scene, Shown, State, Step, StepKind, Values
+from bank_api.gateway.setup_model import PROVIDER, Once, Scene, Shown, State, Step, StepKind, Values
 
 
 def offers(connector: str) -> bool:
@@ -79,7 +79,7 @@ def _blocked(shown: Shown, missing: list[str]) -> Shown:
 	return replace(shown, reason=reason, actions=(), waiting=False)
 
 
-def run(provider: str, step: str, action: str, values: Values) -> list[Step]:
+def run(provider: str, step: str, action: str, values: Values) -> tuple[list[Step], Once | None]:
 	"""Do something about a step.
 
 	Args:
@@ -89,7 +89,7 @@ def run(provider: str, step: str, action: str, values: Values) -> list[Step]:
 		values: what was filled in.
 
 	Returns:
-		all steps as they stand afterwards.
+		all steps as they stand afterwards, and what the action gives once, if it gives such a thing.
 
 	Raises:
 		BadArgument: the step cannot be done like this, or not yet; the sentence says why.
@@ -98,11 +98,11 @@ def run(provider: str, step: str, action: str, values: Values) -> list[Step]:
 	with exclusive("setup:" + sha256(provider.encode()).hexdigest()[:20]) as held:
 		if not held:
 			raise BadArgument(_("Somebody else is at the set-up of this provider right now. Try again."))
-		_run(provider, step, action, values)
-	return steps(provider)
+		once = _run(provider, step, action, values)
+	return steps(provider), once
 
 
-def _run(provider: str, key: str, action: str, values: Values) -> None:
+def _run(provider: str, key: str, action: str, values: Values) -> Once | None:
 	known = {step.key: step for step in steps(provider)}
 	if key not in known:
 		raise UnknownObject()
@@ -114,7 +114,7 @@ def _run(provider: str, key: str, action: str, values: Values) -> None:
 	scene = _scene(provider)
 	kind = next(kind for kind in setup_registry.kinds_of(scene.doc.connector) if kind.key == key)
 	try:
-		kind.run(scene, action, values)
+		once = kind.run(scene, action, values)
 	except ProviderError as error:
 		_note(scene, key, action, audit.FAILED)
 		refusals.note(error, provider=provider)
@@ -124,6 +124,7 @@ def _run(provider: str, key: str, action: str, values: Values) -> None:
 		raise
 	_note(scene, key, action, audit.SUCCESS)
 	frappe.db.commit()
+	return once
 
 
 def _explained(error: ProviderError) -> GatewayError:
@@ -147,18 +148,19 @@ def _note(scene: Scene, key: str, action: str, outcome: str) -> None:
 	)
 
 
-def require_ready(provider: str) -> None:
-	"""Refuse to send an end user where nothing can come of it yet.
+def require_ready(provider: str, *, visit: bool = True) -> None:
+	"""Refuse to send an end user, or a payment, where nothing can come of it yet.
 
 	Args:
 		provider: name of the Bank API Provider.
+		visit: an end user is to go there; False for calls under a consent that exists.
 
 	Raises:
 		NotConfigured: a step that is needed has never been done.
 	"""
 	doc = frappe.get_cached_doc(PROVIDER, provider)
 	for kind in setup_registry.kinds_of(doc.connector):
-		if not kind.ready(doc):
+		if not (kind.ready(doc) if visit else kind.serves(doc)):
 			title = kind.show(Scene(provider)).title
 			raise NotConfigured(
 				_("The provider is not set up yet. The next step is: {0}. Its operator has to do it.").format(

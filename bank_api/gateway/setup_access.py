@@ -22,6 +22,10 @@ class Contacts(BaseStep):
 
 	key = "contacts"
 
+	def help(self) -> str:
+		"""What they are for."""
+		return _("Whom the provider may turn to. The onboarding form asks for them: at least one.")
+
 	def show(self, scene: Scene) -> Shown:
 		rows = [
 			{"kind": row.kind, "contact_name": row.contact_name, "email": row.email, "phone": row.phone or ""}
@@ -29,7 +33,7 @@ class Contacts(BaseStep):
 		]
 		return Shown(
 			title=_("Name your contacts"),
-			help=_("Whom the provider may turn to. The onboarding form asks for them: at least one."),
+			help=self.help(),
 			done=bool(rows),
 			facts=tuple(Fact(_(row["kind"]), f"{row['contact_name']}, {row['email']}") for row in rows),
 			actions=(Action("save", _("Save"), (self._table(rows),)),),

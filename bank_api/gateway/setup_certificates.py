@@ -2,7 +2,9 @@
 
 import base64
 import re
+from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 from urllib.parse import urlsplit
 
 import frappe
@@ -26,186 +28,183 @@ HELD_FIELD = {TRANSPORT: "transport_certificate_id", SIGNING: "signing_certifica
 STATES = (DRAFT, CSR_READY, ACTIVE)
 
 
-class OwnCertificate(BaseStep):
-	"""A certificate of ICP-Brasil: made, requested, uploaded once it is issued, and chosen at the provider."""
+class CertificateStep(BaseStep):
+	"""A certificate of our own: made, requested, uploaded once it is issued, and chosen at the provider.
 
-	def __init__(self, usage: str):
-		self.usage = usage
-		self.key = usage.lower()
-		self.after = ("software",) if usage == TRANSPORT else ("organization",)
+	Subclasses say which: `title`, `help`, `profile`, `like`, `differs`, `form`, `filled` and `to_authority`.
+	"""
+
+	usage = TRANSPORT
+	profile = ""
+
+	def title(self) -> str:
+		"""Of the step."""
+		raise NotImplementedError
+
+	def help(self) -> str:
+		"""Of the step."""
+		raise NotImplementedError
+
+	def to_authority(self) -> str:
+		"""What to do with the request."""
+		raise NotImplementedError
+
+	def form(self, scene: Scene) -> list[Field]:
+		"""What a request needs besides a title."""
+		raise NotImplementedError
+
+	def filled(self, scene: Scene, values: Values) -> dict[str, Any]:
+		"""Fields of the record of a request."""
+		raise NotImplementedError
+
+	def like(self, scene: Scene) -> dict[str, Any]:
+		"""What certificates that are made for this very holder have in common."""
+		return {}
+
+	def differs(self, scene: Scene, row: Document) -> str:
+		"""Why the chosen certificate is not the one that this step wants; empty if it is."""
+		return in_force(row)
+
+	def remark(self, row: Document) -> str:
+		"""What is worth knowing of a certificate that will do."""
+		return ""
+
+	def further(self, scene: Scene) -> tuple[Action, ...]:
+		"""What can be done besides making a request."""
+		return ()
 
 	def show(self, scene: Scene) -> Shown:
 		chosen = self._chosen(scene)
-		wrong = self._differs(scene, chosen) if chosen else ""
+		wrong = self.differs(scene, chosen) if chosen else ""
 		if chosen and not wrong:
 			return self._done(chosen)
-		found = self._found(scene)
+		found = self.found(scene)
 		if found is None:
-			return self._open(scene, wrong, (self._create(scene),))
+			return self._open(scene, wrong)
 		return self._under_way(scene, found, wrong)
 
 	def _done(self, row: Document) -> Shown:
 		return Shown(
-			title=self._title(),
-			help=self._help(),
+			title=self.title(),
+			help=self.help(),
 			done=True,
+			reason=self.remark(row),
 			facts=(Fact(_("Valid to"), frappe.utils.format_datetime(row.valid_to)),),
 			records=(Record(DOCTYPE, row.name, row.name),),
 		)
 
-	def _open(self, scene: Scene, reason: str, actions: tuple[Action, ...]) -> Shown:
-		return Shown(title=self._title(), help=self._help(), done=False, reason=reason, actions=actions)
+	def _open(self, scene: Scene, reason: str) -> Shown:
+		further = self.further(scene)
+		create = self._create(scene, primary=not further)
+		return Shown(self.title(), self.help(), False, reason=reason, actions=(*further, create))
 
 	def _under_way(self, scene: Scene, row: Document, wrong: str) -> Shown:
 		record = (Record(DOCTYPE, row.name, row.name),)
 		request = Fact(_("Request (CSR)"), row.csr or "", filename=f"{self.key}.csr")
-		again = Action(
-			"create",
-			_("Make Another One"),
-			self._create(scene).fields,
+		further = tuple(replace(action, primary=False) for action in self.further(scene))
+		again = replace(
+			self._create(scene),
+			label=_("Make Another One"),
 			primary=False,
 			confirm=_("The request that you have now becomes worthless. Go on?"),
 		)
 		if row.status == ACTIVE:
 			choose = Action("choose", _("Use {0}").format(row.name))
 			return Shown(
-				self._title(), self._help(), False, reason=wrong, actions=(choose, again), records=record
+				self.title(),
+				self.help(),
+				False,
+				reason=wrong,
+				actions=(choose, *further, again),
+				records=record,
 			)
 		if row.status == DRAFT:
 			make = Action("request", _("Create Key and Request"))
 			reason = wrong or _("The form of {0} is filled in; its request has not been made yet.").format(
 				row.name
 			)
-			return Shown(self._title(), self._help(), False, reason=reason, actions=(make,), records=record)
+			return Shown(
+				self.title(), self.help(), False, reason=reason, actions=(make, *further), records=record
+			)
 		return Shown(
-			title=self._title(),
-			help=self._help(),
+			title=self.title(),
+			help=self.help(),
 			done=False,
 			waiting=True,
-			reason=_(
-				"Hand the request below in at the certification authority. When it has issued the certificate, upload it here."
-			),
+			reason=self.to_authority(),
 			facts=(request,),
-			actions=(Action("upload", _("Upload Certificate"), _upload_fields()), again),
+			actions=(Action("upload", _("Upload Certificate"), upload_fields()), *further, again),
 			records=record,
-		)
-
-	def _title(self) -> str:
-		if self.usage == SIGNING:
-			return _("Get the signing certificate (BRSEAL)")
-		return _("Get the transport certificate (BRCAC)")
-
-	def _help(self) -> str:
-		if self.usage == SIGNING:
-			return _(
-				"It names your organization and signs in its name. The key is made here; only a request (CSR), which holds no "
-				"secret, goes to a certification authority of ICP-Brasil (CertiSign, Serasa, Serpro, Soluti)."
-			)
-		return _(
-			"It names the application and opens the connections to the banks. The key is made here; only a request (CSR), which "
-			"holds no secret, goes to a certification authority of ICP-Brasil (CertiSign, Serasa, Serpro, Soluti)."
 		)
 
 	def _chosen(self, scene: Scene) -> Document | None:
 		name = scene.doc.get(PROVIDER_FIELD[self.usage])
 		return frappe.get_doc(DOCTYPE, name) if name else None
 
-	def _found(self, scene: Scene) -> Document | None:
+	def found(self, scene: Scene) -> Document | None:
 		"""The newest certificate of this kind that is made or used for this very holder."""
 		filters = {
-			"profile": ICP_BRASIL,
+			"profile": self.profile,
 			"usage": self.usage,
 			"environment": scene.environment,
 			"status": ("in", STATES),
-			"organization_id": scene.doc.organization_id or "",
+			**self.like(scene),
 		}
-		if self.usage == TRANSPORT:
-			filters["software_statement_id"] = scene.doc.software_statement_id or ""
 		names = frappe.get_all(DOCTYPE, filters, pluck="name", order_by="creation desc", limit=1)
 		return frappe.get_doc(DOCTYPE, names[0]) if names else None
 
-	def _differs(self, scene: Scene, row: Document) -> str:
-		"""Why the chosen certificate is not the one that this step wants; empty if it is."""
-		if row.profile != ICP_BRASIL:
-			return _("{0} is no certificate of ICP-Brasil.").format(row.name)
-		if row.organization_id != (scene.doc.organization_id or ""):
-			return _("{0} names another organization than this provider.").format(row.name)
-		if self.usage == TRANSPORT and row.software_statement_id != (scene.doc.software_statement_id or ""):
-			return _("{0} names another software statement than this provider.").format(row.name)
-		if row.status != ACTIVE or row.valid_to < site_now():
-			return _("{0} has ended or is not in use.").format(row.name)
-		return ""
+	def _create(self, scene: Scene, *, primary: bool = True) -> Action:
+		fields = (self.title_field(scene), *self.form(scene))
+		return Action("create", _("Create Key and Request"), fields, primary=primary)
 
-	def _create(self, scene: Scene) -> Action:
-		title = f"{scene.name} {'BRSEAL' if self.usage == SIGNING else 'BRCAC'} {frappe.utils.nowdate()[:4]}"
+	def title_field(self, scene: Scene) -> Field:
+		"""The name of the record, with a proposal that is not taken."""
+		title = f"{scene.name} {self.word()} {frappe.utils.nowdate()[:4]}"
 		while frappe.db.exists(DOCTYPE, title):
 			title = _next_title(title)
-		fields = [Field("title", _("Title"), default=title, required=True)]
-		if self.usage == SIGNING:
-			fields += [
-				Field(
-					"units",
-					_("Units (OU)"),
-					"Small Text",
-					_("As your certification authority says, one a line. Empty if it wants none."),
-				),
-				Field("responsible", _("Person in Charge"), description=_("Name only.")),
-			]
-		else:
-			host = _host()
-			fields += [
-				Field(
-					"dns_names", _("Host Names"), "Small Text", _("One a line."), default=host, required=True
-				),
-				Field("locality", _("City"), required=True),
-				Field("state", _("State"), description=_("Written out, such as São Paulo."), required=True),
-			]
-		return Action("create", _("Create Key and Request"), tuple(fields))
+		return Field("title", _("Title"), default=title, required=True)
+
+	def word(self) -> str:
+		"""What such a certificate is called, in the record's name."""
+		raise NotImplementedError
 
 	def run(self, scene: Scene, action: str, values: Values) -> None:
 		if action == "create":
-			self._make(scene, values)
+			doc = self.new(scene, values, self.filled(scene, values))
+			certificates.make_request(doc.name)
 		elif action == "request":
 			certificates.make_request(self._under_way_name(scene))
 		elif action == "upload":
-			self._take(scene, values)
+			self.take(scene, self._under_way_name(scene), values)
 		else:
 			self._choose(scene, self._under_way_name(scene))
 
 	def _under_way_name(self, scene: Scene) -> str:
-		row = self._found(scene)
+		row = self.found(scene)
 		if row is None:
 			raise BadArgument(_("There is no certificate for this yet."))
 		return row.name
 
-	def _make(self, scene: Scene, values: Values) -> None:
-		provider = scene.doc
-		names = values.text("dns_names").lower().split()
+	def new(self, scene: Scene, values: Values, fields: dict[str, Any]) -> Document:
+		"""The record of a certificate."""
 		doc = frappe.new_doc(DOCTYPE)
 		doc.update(
 			{
 				"title": values.text("title"),
-				"profile": ICP_BRASIL,
+				"profile": self.profile,
 				"usage": self.usage,
-				"environment": provider.environment,
-				"key_type": "RSA 2048",
-				"organization": provider.institution_name[:64].strip(),
-				"company_number": provider.institution_number,
-				"organization_id": provider.organization_id,
-				"software_statement_id": provider.software_statement_id if self.usage == TRANSPORT else "",
-				"common_name": names[0] if names else provider.institution_name[:64].strip(),
-				"dns_names": "\n".join(names),
-				"locality": values.text("locality"),
-				"state": values.text("state"),
-				"units": "\n".join(values.lines("units")),
-				"responsible": values.text("responsible"),
+				"environment": scene.environment,
+				**fields,
 			}
 		)
-		doc.insert()
-		certificates.make_request(doc.name)
+		return doc.insert()
 
-	def _take(self, scene: Scene, values: Values) -> None:
-		name = self._under_way_name(scene)
+	def take(self, scene: Scene, name: str, values: Values) -> None:
+		"""Store what the authority has issued, and choose it.
+
+		Raises:
+			BadArgument: it does not fit.
+		"""
 		content = values.secret("file") or _in_base64(values.text("text"))
 		if not content:
 			raise BadArgument(_("Choose a file, or paste the certificate."))
@@ -217,6 +216,101 @@ class OwnCertificate(BaseStep):
 
 	def _choose(self, scene: Scene, name: str) -> None:
 		scene.store(**{PROVIDER_FIELD[self.usage]: name})
+
+
+def in_force(row: Document) -> str:
+	"""Why a certificate cannot be used now; empty if it can."""
+	if row.status != ACTIVE or row.valid_to < site_now():
+		return _("{0} has ended or is not in use.").format(row.name)
+	return ""
+
+
+class OwnCertificate(CertificateStep):
+	"""A certificate of ICP-Brasil."""
+
+	profile = ICP_BRASIL
+
+	def __init__(self, usage: str):
+		self.usage = usage
+		self.key = usage.lower()
+		self.after = ("software",) if usage == TRANSPORT else ("organization",)
+
+	def title(self) -> str:
+		if self.usage == SIGNING:
+			return _("Get the signing certificate (BRSEAL)")
+		return _("Get the transport certificate (BRCAC)")
+
+	def help(self) -> str:
+		if self.usage == SIGNING:
+			return _(
+				"It names your organization and signs in its name. The key is made here; only a request (CSR), which holds no "
+				"secret, goes to a certification authority of ICP-Brasil (CertiSign, Serasa, Serpro, Soluti)."
+			)
+		return _(
+			"It names the application and opens the connections to the banks. The key is made here; only a request (CSR), which "
+			"holds no secret, goes to a certification authority of ICP-Brasil (CertiSign, Serasa, Serpro, Soluti)."
+		)
+
+	def to_authority(self) -> str:
+		return _(
+			"Hand the request below in at the certification authority. When it has issued the certificate, upload it here."
+		)
+
+	def word(self) -> str:
+		return "BRSEAL" if self.usage == SIGNING else "BRCAC"
+
+	def like(self, scene: Scene) -> dict[str, Any]:
+		found = {"organization_id": scene.doc.organization_id or ""}
+		if self.usage == TRANSPORT:
+			found["software_statement_id"] = scene.doc.software_statement_id or ""
+		return found
+
+	def differs(self, scene: Scene, row: Document) -> str:
+		if row.profile != ICP_BRASIL:
+			return _("{0} is no certificate of ICP-Brasil.").format(row.name)
+		if row.organization_id != (scene.doc.organization_id or ""):
+			return _("{0} names another organization than this provider.").format(row.name)
+		if self.usage == TRANSPORT and row.software_statement_id != (scene.doc.software_statement_id or ""):
+			return _("{0} names another software statement than this provider.").format(row.name)
+		return in_force(row)
+
+	def form(self, scene: Scene) -> list[Field]:
+		if self.usage == SIGNING:
+			return [
+				Field(
+					"units",
+					_("Units (OU)"),
+					"Small Text",
+					_("As your certification authority says, one a line. Empty if it wants none."),
+				),
+				Field("responsible", _("Person in Charge"), description=_("Name only.")),
+			]
+		names = Field(
+			"dns_names", _("Host Names"), "Small Text", _("One a line."), default=_host(), required=True
+		)
+		return [
+			names,
+			Field("locality", _("City"), required=True),
+			Field("state", _("State"), description=_("Written out, such as São Paulo."), required=True),
+		]
+
+	def filled(self, scene: Scene, values: Values) -> dict[str, Any]:
+		provider = scene.doc
+		names = values.text("dns_names").lower().split()
+		company = provider.institution_name[:64].strip()
+		return {
+			"key_type": "RSA 2048",
+			"organization": company,
+			"company_number": provider.institution_number,
+			"organization_id": provider.organization_id,
+			"software_statement_id": provider.software_statement_id if self.usage == TRANSPORT else "",
+			"common_name": names[0] if names else company,
+			"dns_names": "\n".join(names),
+			"locality": values.text("locality"),
+			"state": values.text("state"),
+			"units": "\n".join(values.lines("units")),
+			"responsible": values.text("responsible"),
+		}
 
 
 def _host() -> str:
@@ -235,7 +329,8 @@ def _in_base64(text: str) -> Secret:
 	return Secret(base64.b64encode(text.encode()).decode() if text else "")
 
 
-def _upload_fields() -> tuple[Field, ...]:
+def upload_fields() -> tuple[Field, ...]:
+	"""What an upload needs."""
 	return (
 		Field("file", _("File (PEM, DER or PKCS#12)"), "File"),
 		Field(

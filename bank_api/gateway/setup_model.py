@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import frappe
 from frappe.model.document import Document
 
-from bank_api.connectors.base import SetupConnector
+from bank_api.connectors.base import RegistrationConnector, SetupConnector
 from bank_api.connectors.model import Secret
 from bank_api.gateway import providers
 
@@ -120,6 +120,23 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+	"""An address that an action has made: the page shows it this once, and nothing keeps it.
+
+	Attributes:
+		title: of what is shown.
+		text: what to do with it.
+		label: on the link.
+		url: the address; it may carry a key.
+	"""
+
+	title: str
+	text: str
+	label: str
+	url: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
 	"""A step as the page shows it.
 
@@ -195,6 +212,15 @@ class Scene:
 		return providers.connector(self.name)  # type: ignore[return-value]
 
 	@property
+	def registrar(self) -> RegistrationConnector:
+		"""The same, where the bank registers applications."""
+		return providers.connector(self.name)  # type: ignore[return-value]
+
+	def check(self) -> None:
+		"""A harmless call with all that has been set up; a `ProviderError` if it fails."""
+		providers.connector(self.name).check()
+
+	@property
 	def environment(self) -> str:
 		return self.doc.environment
 
@@ -214,14 +240,19 @@ class Scene:
 			values: fields of the provider; a table is a list of rows.
 		"""
 		doc = frappe.get_doc(PROVIDER, self.name, for_update=True)
-		if kept:
-			known = _read_kept(doc) | kept
-			values["setup_state"] = json.dumps({key: known[key] for key in sorted(known) if known[key]})
+		keep(doc, kept or {})
 		for fieldname, value in values.items():
 			doc.set(fieldname, value)
 		doc.save()
 		frappe.db.commit()
 		self.doc = frappe.get_doc(PROVIDER, self.name)
+
+
+def keep(doc: Document, kept: Mapping[str, str]) -> None:
+	"""Let a provider's record, which the caller saves, remember what a step wants to; an empty text forgets."""
+	if kept:
+		known = _read_kept(doc) | kept
+		doc.setup_state = json.dumps({key: known[key] for key in sorted(known) if known[key]})
 
 
 def _read_kept(doc: Document) -> dict[str, str]:
@@ -256,11 +287,14 @@ class StepKind(Protocol):
 	def ready(self, doc: Document) -> bool:
 		"""Whether what an end user's visit needs of it is there, though it may have to be done anew."""
 
+	def serves(self, doc: Document) -> bool:
+		"""Whether what calls under a consent that exists need of it is there."""
+
 	def settle(self, scene: Scene) -> None:
 		"""Take up what has happened meanwhile elsewhere."""
 
-	def run(self, scene: Scene, action: str, values: Values) -> None:
-		"""Do it.
+	def run(self, scene: Scene, action: str, values: Values) -> Once | None:
+		"""Do it; returns what is to be shown once, if there is such a thing.
 
 		Raises:
 			BadArgument: a field is not filled in as it has to be; the sentence says which.
@@ -278,6 +312,10 @@ class BaseStep:
 	def ready(self, doc: Document) -> bool:
 		"""Most steps are only a way to those that are needed."""
 		return True
+
+	def serves(self, doc: Document) -> bool:
+		"""Mostly the same."""
+		return self.ready(doc)
 
 	def settle(self, scene: Scene) -> None:
 		"""Most steps wait for nothing that comes in by itself."""

@@ -6,9 +6,13 @@ from frappe import _
 
 from bank_api.gateway.setup_access import ApiKey, Contacts, DirectoryIds
 from bank_api.gateway.setup_certificates import OwnCertificate, UploadCertificates
+from bank_api.gateway.setup_commercial import CommercialCertificate
 from bank_api.gateway.setup_directory import LevelsInDirectory, Organization, PublicAddress, SoftwareStatement
 from bank_api.gateway.setup_model import StepKind
 from bank_api.gateway.setup_pages import Whitelabel
+from bank_api.gateway.setup_portal import Channel, PortalKeys, Proof, StatementContacts
+from bank_api.gateway.setup_registration import Registration
+from bank_api.gateway.setup_statement import Statement
 from bank_api.gateway.setup_webhook import Webhook, WebhookTest
 
 Group = tuple[Callable[[], str], tuple[StepKind, ...]]
@@ -40,6 +44,20 @@ STEPS: dict[str, tuple[Group, ...]] = {
 				Webhook(),
 				WebhookTest(),
 			),
+		),
+	),
+	"kb": (
+		(
+			lambda: _("This Gateway"),
+			(PublicAddress(), StatementContacts()),
+		),
+		(
+			lambda: _("What You Bring"),
+			(PortalKeys(), CommercialCertificate()),
+		),
+		(
+			lambda: _("At the Bank"),
+			(Statement(), Registration(), Proof(), Channel()),
 		),
 	),
 }

@@ -11,7 +11,7 @@ QUEUED_MINUTES = 15
 """After this long a queued sync counts as lost (Redis restarted, say) and is queued again."""
 
 
-def request(item: str, reason: str) -> None:
+def request(item: str, reason: str, *, whole: bool = True) -> None:
 	"""Ask for a sync of an item soon; asking again while one waits in the queue costs nothing.
 
 	The wish is a row in the database before it is a job in Redis, so that it outlives both. Where the provider
@@ -20,12 +20,15 @@ def request(item: str, reason: str) -> None:
 	Args:
 		item: name of the Bank API Item.
 		reason: why, in a word, for the log.
+		whole: read every account, even one that was read a moment ago at a bank that tells when there is something new
+			(`sync_job`); otherwise those that are due, or that the bank has told of.
 	"""
 	now = site_now()
 	frappe.db.sql(
-		"""UPDATE `tabBank API Item` SET sync_requested_at = %s, next_try_at = GREATEST(%s, IFNULL(held_until, %s))
-		WHERE name = %s""",
-		(now, now, now, item),
+		"""UPDATE `tabBank API Item` SET sync_requested_at = %(now)s, read_all_at = IF(%(whole)s, %(now)s, read_all_at),
+			next_try_at = GREATEST(%(now)s, IFNULL(held_until, %(now)s))
+		WHERE name = %(item)s""",
+		{"now": now, "whole": int(whole), "item": item},
 	)
 	frappe.db.sql(
 		"""UPDATE `tabBank API Item` SET queued_until = %s,

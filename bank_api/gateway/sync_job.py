@@ -76,6 +76,7 @@ def _item_row(item: str) -> Any:
 		"status",
 		"failures",
 		"held_until",
+		"read_all_at",
 	]
 	return frappe.db.get_value(ITEM, item, fields, as_dict=True)
 
@@ -133,7 +134,7 @@ class ItemSync:
 	def _read_accounts(self, connector: Connector, state: ItemData) -> None:
 		accounts = self._open_accounts(connector, state)
 		for place, (account, name) in enumerate(accounts.items(), 1):
-			if self._is_held(account):
+			if self._is_rested(connector, account) or self._is_held(account):
 				continue
 			if not self._read_account(connector, account, f"{place}/{len(accounts)} {name}"):
 				return
@@ -172,6 +173,15 @@ class ItemSync:
 			self.row.name,
 		)
 		return frozenset(row[0] for row in rows)
+
+	def _is_rested(self, connector: Connector, account: str) -> bool:
+		"""Whether a bank that tells when there is something new was asked so lately that it would only refuse."""
+		if not getattr(connector, "nudges", False):
+			return False
+		read_at, nudged_at = frappe.db.get_value(ACCOUNT, account, ["last_read_at", "nudged_at"])
+		if not read_at or read_at <= site_now() - connector.shortest_interval:
+			return False
+		return all(wish is None or wish < read_at for wish in (nudged_at, self.row.read_all_at))
 
 	def _is_held(self, account: str) -> bool:
 		"""Whether the provider wants no call about this account now; what it said before is still an error then."""

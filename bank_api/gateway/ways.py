@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.model import Identity, LinkKind, Presence, Secret, TokenHolder, UserAction
 from bank_api.gateway import (
 	access_links,
 	connect,
+	consent_check,
 	consent_extension,
 	consent_rows,
 	consents,
@@ -17,6 +19,7 @@ from bank_api.gateway import (
 	trip,
 )
 from bank_api.gateway.access_links import Visit
+from bank_api.gateway.errors import NotConfigured
 from bank_api.gateway.sharing import Note, Sharing, State, masked
 
 
@@ -87,6 +90,16 @@ def of(found: Sharing) -> Way:
 	return _WAYS[providers.connector(found.provider).token_holder]
 
 
+def tells_end(found: Sharing) -> bool:
+	"""Whether the bank is told when a sharing is ended here; otherwise its tokens are forgotten, and only the bank can end the rest."""
+	if not found.consent:
+		return True
+	try:
+		return bool(getattr(providers.connector(found.provider), "tells_end", True))
+	except (ProviderError, NotConfigured):
+		return True  # nothing can be ended then
+
+
 def can_be_renewed(found: Sharing) -> bool:
 	"""Whether a sharing is given, or was until it ran out."""
 	return (
@@ -142,12 +155,13 @@ class _ByConsent:
 		return ()
 
 	def renewal(self, found: Sharing) -> Form | None:
-		return Form(person=True) if found.consent and can_be_renewed(found) else None
+		if not found.consent or not can_be_renewed(found):
+			return None
+		return Form(person=consent_check.connector_of(found.provider).names_end_user)
 
 	def alteration(self, found: Sharing) -> Form | None:
-		if not self.renewal(found):
-			return None
-		return Form(person=True, choices=self._choices(found))
+		form = self.renewal(found)
+		return replace(form, choices=self._choices(found)) if form else None
 
 	def _choices(self, found: Sharing) -> tuple[Choice, ...]:
 		"""Its accounts, if it was asked for named ones; otherwise they are picked at the bank."""

@@ -85,7 +85,7 @@ class Defaults:
 class _Wrong(Exception):
 	"""A value that cannot be meant, and what was expected."""
 
-	def __init__(self, field: str, code: str = "value_invalid", **values: Any):
+	def __init__(self, code: str, field: str, **values: Any):
 		super().__init__(field)
 		self.field = field
 		self.code = code
@@ -116,10 +116,10 @@ def batch(rows: Sequence[Any], defaults: Defaults) -> Batch:
 
 def _payment(row: Any, defaults: Defaults, index: int) -> Payment:
 	if not isinstance(row, Mapping):
-		raise _Wrong("", expected="object")
+		raise _Wrong("value_invalid", "", expected="object")
 	for name in row:
 		if name not in FIELDS:
-			raise _Wrong(str(name)[:60], "value_unknown")
+			raise _Wrong("value_unknown", str(name)[:60])
 	values: dict[str, Any] = {name: _text(row, name) for name in _TEXTS if _given(row, name)}
 	for name, kind in _WORDS.items():
 		if _given(row, name):
@@ -147,11 +147,13 @@ def _text(row: Mapping[str, Any], name: str, path: str = "") -> str:
 	value = row.get(name)
 	if value is None:
 		return ""
-	whole = isinstance(value, int) or (isinstance(value, Decimal) and value == value.to_integral_value())
+	whole = isinstance(value, int) or (
+		isinstance(value, Decimal) and bool(_plain(value)) and value == value.to_integral_value()
+	)
 	if name in _SYMBOLS and whole and not isinstance(value, bool):
 		return format(Decimal(value), "f").partition(".")[0]
 	if not isinstance(value, str):
-		raise _Wrong(path + name, expected="text")
+		raise _Wrong("value_invalid", path + name, expected="text")
 	return value
 
 
@@ -159,32 +161,32 @@ def _word(row: Mapping[str, Any], name: str, kind: type[Enum]) -> Enum:
 	try:
 		return kind(_text(row, name).lower())
 	except ValueError:
-		raise _Wrong(name, expected=", ".join(one.value for one in kind)) from None
+		raise _Wrong("value_invalid", name, expected=", ".join(one.value for one in kind)) from None
 
 
 def _account(row: Mapping[str, Any], name: str, default: str) -> str:
 	text = _text(row, name) or default
 	if not text.strip():
-		raise _Wrong(name, "value_missing")
+		raise _Wrong("value_missing", name)
 	return accounts.canonical(text)
 
 
 def _amount(row: Mapping[str, Any]) -> Decimal:
 	value = row.get("amount")
 	if value in (None, ""):
-		raise _Wrong("amount", "value_missing")
+		raise _Wrong("value_missing", "amount")
 	# A float may have lost its last digit before anyone could see it.
 	if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-		raise _Wrong("amount", expected="1234.56")
+		raise _Wrong("value_invalid", "amount", expected="1234.56")
 	text = value.strip() if isinstance(value, str) else _plain(Decimal(value))
 	if not _AMOUNT.fullmatch(text):
-		raise _Wrong("amount", expected="1234.56")
+		raise _Wrong("value_invalid", "amount", expected="1234.56")
 	return Decimal(text)
 
 
 def _plain(value: Decimal) -> str:
 	try:
-		return format(value, "f") if value.is_finite() and value.adjusted() < 20 else ""
+		return format(value, "f") if value.is_finite() and abs(value.adjusted()) < 20 else ""
 	except InvalidOperation:
 		return ""
 
@@ -192,7 +194,7 @@ def _plain(value: Decimal) -> str:
 def _day(row: Mapping[str, Any], default: date | None) -> date:
 	if not _given(row, "due"):
 		if default is None:
-			raise _Wrong("due", "value_missing")
+			raise _Wrong("value_missing", "due")
 		return default
 	text = _text(row, "due").strip()
 	try:
@@ -200,24 +202,24 @@ def _day(row: Mapping[str, Any], default: date | None) -> date:
 			return date.fromisoformat(text)
 	except ValueError:
 		pass
-	raise _Wrong("due", expected="yyyy-mm-dd")
+	raise _Wrong("value_invalid", "due", expected="yyyy-mm-dd")
 
 
 def _partner(row: Mapping[str, Any]) -> Party | None:
 	if not _given(row, "partner_name"):
 		return _party(row, "partner")
 	if _given(row, "partner"):
-		raise _Wrong("partner_name", "value_unknown")
+		raise _Wrong("value_unknown", "partner_name")
 	return Party(_text(row, "partner_name"))
 
 
 def _object(row: Mapping[str, Any], name: str, members: Sequence[str], path: str = "") -> Mapping[str, Any]:
 	value = row[name]
 	if not isinstance(value, Mapping):
-		raise _Wrong(path + name, expected="object")
+		raise _Wrong("value_invalid", path + name, expected="object")
 	for inner in value:
 		if inner not in members:
-			raise _Wrong(f"{path}{name}.{str(inner)[:60]}", "value_unknown")
+			raise _Wrong("value_unknown", f"{path}{name}.{str(inner)[:60]}")
 	return value
 
 

@@ -4,6 +4,7 @@ Whoever keeps payments keeps these lines: the digest of a batch is the digest of
 proved to be what was approved, before a bank gets to see it.
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -121,7 +122,10 @@ class Shelf(KeptPayments):
 		content = b"[" + b",".join(lines) + b"]"
 		rest = memoryview(content)
 		while rest:
-			rest = rest[self._file.write(rest) :]
+			taken = self._file.write(rest)  # without a buffer, a disk that fills up takes a part
+			if not taken:
+				raise OSError(errno.ENOSPC, "the payments do not fit on the disk")
+			rest = rest[taken:]
 		self._pages.append((self._end, len(content)))
 		self._end += len(content)
 		self._count += len(lines)

@@ -107,6 +107,16 @@ def check(batch: Batch, rules: Rules) -> None:
 		raise InvalidBatch(found)
 
 
+def check_one_currency(batch: Batch) -> None:
+	"""Refuse a batch of which no total can be given.
+
+	Raises:
+		InvalidBatch: it pays in several currencies.
+	"""
+	if len({payment.currency for payment in batch.payments}) > 1:
+		raise InvalidBatch([finding("batch_several_currencies", "currency")])
+
+
 def good_part(batch: Batch, rules: Rules) -> tuple[Batch, tuple[int, ...], list[Finding]]:
 	"""The payments that can be sent, for a caller who wants that instead of the whole or nothing.
 

@@ -38,6 +38,7 @@ SECURE_COOKIE = "__Host-" + COOKIE  # no other host of the domain can set it (RF
 MAX_FIELD = 64
 MAX_CHOSEN = 200
 NOT_OPEN = 404
+ENDED, FORGOTTEN, RENEWED = "ended", "forgotten", "renewed"
 
 
 def before_request() -> None:
@@ -220,11 +221,13 @@ def _asked(row: Sharing, name: str) -> ways.Form | None:
 
 def _message(reader: Reader) -> str:
 	"""What has just happened, if the address says so and it is true."""
-	done = frappe.request.args.get("done", "")
-	if done == "ended":
-		return _("The access has ended. The bank has been told.", reader.language)
-	if done == "renewed":
-		return _("The access has been renewed.", reader.language)
+	done, given = (frappe.request.args.get(name, "")[:MAX_FIELD] for name in ("done", "proof"))
+	if done and access_links.has_done(reader.visit, done, given):
+		return {
+			ENDED: _("The access has ended. The bank has been told.", reader.language),
+			FORGOTTEN: _("The access has ended here. The bank cannot be told from here.", reader.language),
+			RENEWED: _("The access has been renewed.", reader.language),
+		}.get(done, "")
 	request = frappe.request.args.get("request", "")[:MAX_FIELD]
 	status = sharing.outcome_of(reader.visit, request) if request else ""
 	return {
@@ -257,11 +260,16 @@ def _sent_form(reader: Reader, path: str, parts: list[str]) -> Response:
 def _end_it(reader: Reader, row: Sharing) -> Response | None:
 	if not row.is_open:
 		return _moved(PATH)  # the button was pressed twice
+	told = ways.tells_end(row)
 	try:
 		sharing_actions.withdraw(reader.visit, row, reader.language)
 	except sharing_actions.Impossible as error:
 		return _sent(consent_pages.withdrawal(reader, row, str(error)), 422)
-	return _moved(f"{PATH}?done=ended")
+	return _done(reader, ENDED if told else FORGOTTEN)
+
+
+def _done(reader: Reader, what: str) -> Response:
+	return _moved(f"{PATH}?done={what}&proof={access_links.proof(reader.visit, what)}")
 
 
 def _go(reader: Reader, row: Sharing, name: str) -> Response | None:
@@ -276,7 +284,7 @@ def _go(reader: Reader, row: Sharing, name: str) -> Response | None:
 		except sharing_actions.Impossible as error:
 			problem = str(error)
 		else:
-			return _away(reader, row, link) if link else _moved(f"{PATH}?done=renewed")
+			return _away(reader, row, link) if link else _done(reader, RENEWED)
 	return _sent(consent_pages.form(reader, row, name, asked, problem, entered.chosen), 422)
 
 

@@ -31,22 +31,38 @@ def get_context(context: frappe._dict) -> None:
 	language = page_language(outcome.language, frappe.get_request_header("Accept-Language"))
 	# Not by frappe.local.lang: frameworks that have no Language row of this name would fail later on.
 	title, text = _words(outcome.status, language)
+	fill(context, title, text, outcome.status, language)
+	context.redirect_url = outcome.redirect_url
+	context.link = outcome.redirect_url
+	context.go_on = _("Continue", language)
+	context.seconds = SECONDS.get(outcome.status, DEFAULT_SECONDS)
+	if outcome.status == "unknown":
+		context.http_status_code = 404
+
+
+def fill(context: frappe._dict, title: str, text: str, status: str, language: str) -> None:
+	"""What every page has on which somebody arrives from a provider; no way on, unless one is added.
+
+	Args:
+		context: of the page.
+		title: headline.
+		text: what to do.
+		status: which sign is shown.
+		language: of the page.
+	"""
 	context.update(
 		{
 			"title": title,
 			"text": text,
-			"status": outcome.status,
+			"status": status,
 			"language": language,
 			"direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
-			"redirect_url": outcome.redirect_url,
-			"go_on": _("Continue", language),
-			"seconds": SECONDS.get(outcome.status, DEFAULT_SECONDS),
+			"redirect_url": "",
+			"link": "",
 			"style": _STYLE,
 			"style_hash": _STYLE_HASH,
 		}
 	)
-	if outcome.status == "unknown":
-		context.http_status_code = 404
 
 
 def _finish() -> connect.Outcome:

@@ -3,6 +3,7 @@ as axe-core sees them.
 """
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from end_user_pages import (
 )
 
 from dev.seed import Setup
+from dev.story.receiver import Receiver
 from dev.story.telling import wait_for
 from dev.web import ClientSite
 
@@ -84,9 +86,10 @@ class Place:
 	migdal: str
 	api: ClientSite
 	site: str
+	receiver: Receiver
 
 	def link(self, user: str, language: str = "") -> str:
-		return consents_link(self.api, self.world.receiver.origin, user, language)
+		return consents_link(self.api, self.receiver.origin, user, language)
 
 	def connect(self, user: str) -> None:
 		"""A bank and a loan of an end user, both synced."""
@@ -127,15 +130,20 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def place(world: Any) -> Place:
+def place(world: Any) -> Iterator[Place]:
 	setup = Setup(world.url, world.stack.sandbox_url)
 	mark = uuid.uuid4().hex[:6]
 	bridge = setup.provider(f"Bridge for pages {mark}", "2025-01-15", country_code="FR")["name"]
 	migdal = setup.migdal(f"Migdal for pages {mark}", country_code="IL")["name"]
 	site = f"pages-{mark}.example.com"
-	keys = setup.client(site, world.receiver.origin, world.receiver.url, bridge, migdal)
+	# An endpoint knows one client's secret: at the desk's endpoint this client's events would be refused.
+	receiver = Receiver()
+	keys = setup.client(site, receiver.origin, receiver.url, bridge, migdal)
+	receiver.secret = keys["webhook_secret"]
 	world.admin.update("Bank API Client", site, client_name="Example Shop")
-	return Place(world, bridge, migdal, ClientSite(world.url, keys["api_key"], keys["api_secret"]), site)
+	api = ClientSite(world.url, keys["api_key"], keys["api_secret"])
+	yield Place(world, bridge, migdal, api, site, receiver)
+	receiver.stop()
 
 
 @pytest.fixture(scope="session")
@@ -196,7 +204,7 @@ def test_every_action(place: Place, pages: Any, language: str):
 
 	page.locator("footer button").click()
 	assert page.locator("h1").inner_text() == words["closed"]
-	assert page.locator("main a.button").get_attribute("href") == f"{place.world.receiver.origin}/bank"
+	assert page.locator("main a.button").get_attribute("href") == f"{place.receiver.origin}/bank"
 	page.goto(place.world.url + HOME)
 	assert page.locator("li.card").count() == 0
 

@@ -72,6 +72,8 @@ class Bank(ABC):
 			can change only with a new one, which is the case of connecting anew.
 		lists_deleted_rows: the feed names rows that are no more. Where it does not, only a pending row can be missed,
 			from the next list of the same days; a booked one stays, since nothing ever says that it is gone.
+		tells_revocation: the bank tells an access that was withdrawn from one that has run out. Where a token that is no
+			longer renewed is all that is seen (KB), the end user is asked for either way.
 		days_of_a_reused_id: days of two rows under one id. A feed that is read by days sees the second one only
 			within its overlap.
 		longest_hold: seconds that a 429 without `Retry-After` may hold a connection. Where it means that the day's reads
@@ -85,6 +87,7 @@ class Bank(ABC):
 	repairs_in_place: ClassVar[bool] = True
 	renames_accounts: ClassVar[bool] = True
 	lists_deleted_rows: ClassVar[bool] = True
+	tells_revocation: ClassVar[bool] = True
 	days_of_a_reused_id: ClassVar[tuple[str, str]] = ("2026-01-10", "2026-03-11")
 	longest_hold: ClassVar[int] = 3600
 	amounts: ClassVar[tuple[str, ...]] = AMOUNTS
@@ -472,6 +475,7 @@ class ProviderConformance:
 		assert set(bank.account_ids(again)) == set(accounts)
 		assert equal(bank, again).live == bank.copy(again).live
 
+	@needs("tells_revocation")
 	def test_an_access_revoked_at_the_bank_ends_the_item(self, bank: Bank, connection: Connection) -> None:
 		bank.revoke(connection)
 		bank.installation.sync_now(connection.item)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 pytest.register_assert_rewrite(
-	"conformance", "bridge_bank", "migdal_bank", "quanto_bank", "installation", "jobs"
+	"conformance", "bridge_bank", "migdal_bank", "quanto_bank", "kb_bank", "kb_runs", "installation", "jobs"
 )
 
 from installation import Installation  # noqa: E402  after the rewriting is set up
@@ -47,3 +47,4 @@ def _calm(installation: Installation) -> None:
 	control.webhook_settings(**sending)
 	control.quanto.webhook_settings(**sending)
 	control.quanto.switches(monthly_limits=False)
+	control.kb.switches(history_limit=False, token_limit=1_000_000)

@@ -85,6 +85,28 @@ class Installation:
 		name = f"Quanto {next(_numbers)}-{uuid.uuid4().hex[:6]}"
 		return self.setup.quanto(name, **values)["name"]
 
+	def kb(self, **values: Any) -> str:
+		"""A KB provider with an application of its own at the sandbox."""
+		info = self.control.kb.info()
+		app = self.control.kb.add_app(f"{self.stack.url}/bank-api/return")
+		lines = {
+			"authorize_url": f"{info['pages_url']}/autfe/ssologin",
+			"name.path_revoke": "/oauth2/v3/revoke",
+		}
+		defaults = {
+			"connector": "kb",
+			"environment": "Sandbox",
+			"api_base_url": info["api_url"],
+			"client_id": app["client_id"],
+			"client_secret": app["secret"],
+			"authorise_at": "MojeBanka",
+			"further_settings": "\n".join(f"{name} = {value}" for name, value in lines.items()),
+			**{f"api_key_{api}": key for api, key in info["api_keys"].items()},
+			**NO_LIMITS,
+		}
+		name = f"KB {next(_numbers)}-{uuid.uuid4().hex[:6]}"
+		return self.setup.admin.insert("Bank API Provider", provider_name=name, **(defaults | values))["name"]
+
 	def app_of(self, provider: str) -> str:
 		"""The application at the sandbox that a provider uses."""
 		return self.setup.admin.rows("Bank API Provider", {"name": provider}, ["client_id"])[0]["client_id"]
@@ -205,9 +227,17 @@ class Installation:
 		"""One turn of the app's scheduled functions, whatever the minute is."""
 
 		def work() -> None:
-			from bank_api.gateway import connect, consent_duties, events, relay, schedule, session_duties
+			from bank_api.gateway import (
+				connect,
+				consent_duties,
+				events,
+				nudges,
+				relay,
+				schedule,
+				session_duties,
+			)
 
-			modules = (schedule, connect, consent_duties, session_duties, events, relay)
+			modules = (schedule, connect, consent_duties, session_duties, nudges, events, relay)
 			for function in [module.tick for module in modules]:
 				function()
 

@@ -19,6 +19,8 @@ from secrecy import DOCTYPE, asks, found, statuses, traces
 from dev.web import Answer, Caller
 
 PROBE = "a word that must be found"
+# A number of a person has as many digits. What is shorter stands in any text by itself, and finding it says nothing.
+SHORTEST = 11
 
 
 @dataclass
@@ -100,6 +102,8 @@ def _provoke(quanto: QuantoBank, shared: Connection) -> None:
 
 
 def test_the_search_finds_what_is_there(search: Search) -> None:
+	"""And nothing else: a secret that an earlier test made up may not be an everyday word."""
+	assert [secret for secret in search.secrets if len(secret) < SHORTEST] == []
 	for secret in search.secrets:
 		assert search.found(b"before " + secret + b" after")
 

@@ -281,6 +281,9 @@ def batches(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 			"connector": "kb",
 			"api_base_url": "https://fake.example",
 			"authorise_at": "MojeBanka",
+			"client_id": "Gateway-1234",
+			"client_secret": "secret",
+			"api_key_oauth2": "key",
 			"further_settings": "payments.cut_offs = no",
 		}
 	).insert()

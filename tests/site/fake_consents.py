@@ -144,6 +144,9 @@ class FakeConnector:
 	token_holder = TokenHolder.CONSENT
 	reads_by_date = True
 	shortest_interval = timedelta(0)
+	names_end_user = True
+	advice = ""
+	tells_end = True
 
 	def __init__(self, config: Any, ledger: Any):
 		self.config = config

@@ -216,6 +216,8 @@ class FakePaymentConnector(FakeConnector):
 		how = self.bank.get("cancelling", "")
 		if how == "unsupported":
 			raise Unsupported("KB offers no call to cancel a batch: refuse it in the bank's own channel.")
+		if batch is None:
+			raise NotFound("KB does not know this batch.")
 		if batch["sign"] != "OPEN":
 			raise BatchRefused("Only a batch that waits for its authorisation can be cancelled")
 		if how == "lost_before":

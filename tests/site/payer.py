@@ -73,6 +73,7 @@ def submit(key: str = "", **values: Any) -> dict[str, Any]:
 	from bank_api import kb
 
 	arguments = {"payments": [payment()], "account": OWN, "execution_date": bank_day(), "name": "Wages"}
+	arguments["allow_repeated"] = 1  # most tests pay the same over and over
 	return kb.submit_payment_batch(idempotency_key=key or uuid.uuid4().hex, **(arguments | values))
 
 

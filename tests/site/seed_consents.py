@@ -18,24 +18,8 @@ def seed(site: str) -> dict[str, str]:
 
 	mark = uuid.uuid4().hex[:12]
 	consent, user = str(uuid.uuid4()), f"debtor-{mark}@{site}"
-	provider = insert(
-		"Bank API Provider",
-		provider_name=f"Migdal {mark}",
-		connector="berlin_group",
-		api_base_url="https://migdal.invalid",
-	)
-	client = frappe.get_doc("Bank API Client", site)
-	client.append("allowed_providers", {"provider": provider})
-	client.save()
-	end_user = insert(
-		"Bank API End User",
-		client=site,
-		provider=provider,
-		user=user,
-		provider_user_id=mark,
-		external_user_id=mark,
-	)
-	owner = {"client": site, "provider": provider, "end_user": end_user}
+	owner = owner_of(site, mark, user, f"Migdal {mark}", connector="berlin_group")
+	provider = owner["provider"]
 	item = insert(
 		"Bank API Item",
 		**owner,
@@ -88,6 +72,18 @@ def seed(site: str) -> dict[str, str]:
 		"cursor": cursor(site, provider),
 		"row": row,
 	}
+
+
+def owner_of(site: str, mark: str, user: str, name: str, **values: object) -> dict[str, str]:
+	"""A provider that leads nowhere and an end user of it; the columns by which rows belong to them."""
+	base = f"https://{values['connector']}.invalid".replace("_", "-")
+	provider = insert("Bank API Provider", provider_name=name, api_base_url=base, **values)
+	client = frappe.get_doc("Bank API Client", site)
+	client.append("allowed_providers", {"provider": provider})
+	client.save()
+	owner = {"client": site, "provider": provider}
+	ids = {"provider_user_id": mark, "external_user_id": mark}
+	return owner | {"end_user": insert("Bank API End User", **owner, user=user, **ids)}
 
 
 def cursor(site: str, provider: str) -> str:

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 import frappe
-from seed_consents import insert
+from seed_consents import insert, owner_of
 
 
 def seed(site: str) -> dict[str, str]:
@@ -20,25 +20,8 @@ def seed(site: str) -> dict[str, str]:
 
 	mark = uuid.uuid4().hex[:12]
 	consent, user, session = f"urn:bank:{mark}", f"holder-{mark}@{site}", str(uuid.uuid4())
-	provider = insert(
-		"Bank API Provider",
-		provider_name=f"Quanto {mark}",
-		connector="quanto",
-		api_base_url="https://quanto.invalid",
-		client_secret="key",
-	)
-	client = frappe.get_doc("Bank API Client", site)
-	client.append("allowed_providers", {"provider": provider})
-	client.save()
-	end_user = insert(
-		"Bank API End User",
-		client=site,
-		provider=provider,
-		user=user,
-		provider_user_id=mark,
-		external_user_id=mark,
-	)
-	owner = {"client": site, "provider": provider, "end_user": end_user}
+	owner = owner_of(site, mark, user, f"Quanto {mark}", connector="quanto", client_secret="key")
+	provider = owner["provider"]
 	request = insert(
 		"Bank API Connect Request",
 		**owner,

@@ -225,8 +225,8 @@ class TestOneRenewal:
 class TestAhead:
 	@pytest.mark.parametrize(
 		"life, left",
-		[(86_400, 8_640), (3_600, 600), (600, 300), (10, 5)],
-		ids=["a tenth of a day", "ten minutes", "not before half", "very short"],
+		[(86_400, 8_640), (3_600, 600), (900, 450), (899, None), (180, None)],
+		ids=["a tenth of a day", "ten minutes", "not before half", "when needed", "when needed: KB's"],
 	)
 	def test_when(self, life, left):
 		from bank_api.gateway.clock import utc_now
@@ -234,7 +234,7 @@ class TestAhead:
 
 		now = utc_now()
 		ends = now + timedelta(seconds=life)
-		assert renewal_time(now, ends) == ends - timedelta(seconds=left)
+		assert renewal_time(now, ends) == (None if left is None else ends - timedelta(seconds=left))
 
 	def test_the_scheduler_renews_what_is_due_and_nothing_else(self, consents, client, consent):
 		from bank_api.gateway import consent_duties
@@ -248,20 +248,38 @@ class TestAhead:
 		assert len(consents.sandbox.calls("renew")) == 1
 		assert reload(consents, other).state == reload(consents, consent).state == "Active"
 
-	def test_a_chain_of_very_short_tokens_holds(self, consents, client):
-		from bank_api.gateway import consent_tokens
+	def test_a_chain_of_very_short_tokens_holds_and_nobody_renews_them_ahead(self, consents, client):
+		from bank_api.gateway import consent_duties, consent_tokens
 
-		consents.sandbox.put("life", 2)
+		consents.sandbox.put("life", 1)
 		consent = authorised(consents, client)
+		assert reload(consents, consent).renew_after is None
 		seen = set()
-		for _ in range(4):
+		for _ in range(3):
 			token = consent_tokens.access_token(consent.name)
 			assert token.value.reveal() == consents.sandbox.consent(consent.provider_consent_id)["access"]
 			seen.add(token.value.reveal())
-			time.sleep(1.1)
-			consent_tokens.renew_due()
-		assert len(seen) == 4
+			time.sleep(1)
+			asked = len(consents.sandbox.calls("renew"))
+			consent_duties.tick()
+			assert len(consents.sandbox.calls("renew")) == asked
+		assert len(seen) == 3
 		assert reload(consents, consent).state == "Active"
+
+	def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one_and_its_end(self, consents, consent):
+		from bank_api.connectors.model import Secret, TokenPair
+		from bank_api.gateway import consent_rows, consent_tokens
+		from bank_api.gateway.clock import site_now, utc_now
+
+		kept = consent_rows.secret(consent.name, "refresh_token")
+		end = site_now() + timedelta(days=300)
+		consent_rows.set_values(consent.name, refresh_expires_at=end)
+		pair = TokenPair(Secret("short"), None, utc_now() + timedelta(minutes=3), None, "")
+		consent_tokens.keep(consent, pair)
+		consents.frappe.db.commit()
+		assert consent_rows.secret(consent.name, "refresh_token") == kept
+		row = consents.frappe.db.get_value(CONSENT, consent.name, ["refresh_expires_at", "renew_after"])
+		assert abs(row[0] - end) < timedelta(seconds=1) and row[1] is None
 
 	def test_a_renewal_that_fails_ahead_leaves_the_token_in_use(self, consents, consent):
 		from bank_api.gateway import consent_tokens

@@ -685,3 +685,13 @@ class TestReading:
 		monkeypatch.setattr(FakeConnector, "accounts", accounts)
 		synced(row.item)
 		assert (reload(consents, row).state, item_of(consents, row).status) == ("Ended", "Deleted")
+
+
+@pytest.mark.parametrize(
+	("word", "meant"), [("no", False), ("off", False), (0, False), ("yes", True), (1, True)]
+)
+def test_a_no_to_a_recurring_consent_is_a_no(consents, word, meant):
+	from bank_api.gateway import consent_data
+
+	asked = consent_data.Asked(None, None, None, None, word)
+	assert consent_data.terms(consents.provider, asked).recurring is meant

@@ -1,4 +1,4 @@
-"""Consents about to end: client and managers are told 30, 7 and 1 days ahead and at the end, once each."""
+"""Consents about to end: client and managers are told 30, 7 and 1 days ahead (60 too of a year) and at the end, once each."""
 
 import json
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bank_api.connectors.model import ItemData, ItemStatus, UserAction
-from bank_api.gateway import expiry, items, sync, wake
+from bank_api.gateway import expiry, items, notices, sync, wake
 from bank_api.gateway.clock import UTC, iso, site_now, to_utc
 from bank_api.gateway.ids import row_name
 
@@ -140,6 +140,35 @@ def test_each_notice_is_sent_once(db, world):
 	expiry.notify_due()
 	assert world.told(item) == [*expected, ("consent.expired", 0)]
 	assert len(world.notices()) == 4
+
+
+@pytest.mark.parametrize(
+	"lasts, first", [(366, 60), (365, 60), (301, 60), (299, 30), (180, 30), (90, 30), (20, 30), (None, 30)]
+)
+def test_what_is_given_for_a_year_is_warned_of_earlier(lasts, first):
+	now = datetime(2026, 3, 29, 2, 30)
+	assert notices.first_notice(now + timedelta(days=lasts) if lasts else None, now) == first
+
+
+def test_a_consent_of_a_year_has_four_notices_each_sent_once(db, world):
+	"""Its end is read from the provider once; a reading without news changes nothing about the notices."""
+	item = world.item(timedelta(days=1))
+	row = db.get_doc(ITEM, item)
+	for length in (365, 364):  # given, then renewed
+		ends = to_utc(site_now() + timedelta(days=length))
+		state = ItemData(row.item_id, None, ItemStatus.OK, 0, None, None, UserAction.NONE, None, ends, "{}")
+		items.apply_state(item, state)
+		db.db.commit()
+		before, expected = len(world.notices()), []
+		db.db.delete(DELIVERY, {"item": item})
+		steps = ((61, None), (59, 60), (31, None), (29, 30), (6, 7), (0.5, 1))
+		for left, days in steps:
+			world.moves_to(item, timedelta(days=left))
+			for _ in range(2):
+				expiry.notify_due()
+			expected += [("consent.expiring", days)] if days else []
+			assert world.told(item) == expected
+		assert len(world.notices()) == before + 4
 
 
 def test_the_event_says_when_and_what_to_do(db, world):

@@ -107,6 +107,14 @@ class TestItems:
 		assert browser.status == 200 and "La banque l'a confirmé." in browser.text
 		assert [line.action for line in actions(world, client)] == ["Sharing Renewal Begun"]
 
+	@pytest.mark.parametrize("done", ["ended", "renewed", "else"])
+	def test_an_address_alone_says_nothing_of_what_was_done(self, world, client, connected, done):
+		browser = page_of(client)
+		for proof in ("", "&proof=", "&proof=" + "A" * 43):
+			browser.get(f"/bank-api/consents?done={done}{proof}")
+			assert browser.status == 200 and keys(browser) == [connected]
+			assert "has ended" not in browser.text and "been renewed" not in browser.text
+
 	def test_it_is_changed_at_the_bank(self, world, client, connected):
 		browser = page_of(client)
 		browser.get(f"/bank-api/consents/{connected}/change")
@@ -130,6 +138,9 @@ class TestItems:
 		browser.submit()
 		assert browser.status == 200 and "The access has ended. The bank has been told." in browser.text
 		assert "Shared now" not in browser.text and keys(browser) == [connected]
+		said = "The access has ended"
+		assert said in browser.get(browser.address).get_data(as_text=True)  # loaded once more
+		assert said not in page_of(client).get(browser.address).get_data(as_text=True)  # another visit
 		world.frappe.db.commit()
 		assert world.frappe.db.get_value(ITEM, connected, "status") == "Deleted"
 		events = world.events(client)
@@ -152,7 +163,8 @@ class TestItems:
 		browser.get(f"/bank-api/consents/{connected}/end")
 		world.sandbox.fail("status", path=".*", times=50, status=503)
 		browser.submit()
-		assert browser.status == 422 and "Nic se nezměnilo" in browser.text
+		assert browser.status == 422
+		assert "Banka momentálně neodpovídá. Zkuste to prosím později." in browser.text
 		assert 'role="alert"' in browser.html
 		world.frappe.db.commit()
 		assert world.frappe.db.get_value(ITEM, connected, "status") == "OK"
@@ -334,7 +346,7 @@ class TestConsents:
 		browser.get(f"/bank-api/consents/{row.name}/renew")
 		browser.submit(person=PSU)
 		assert browser.status == 422 and PSU not in browser.html
-		assert "please try again later" in browser.text
+		assert "The bank does not answer at the moment. Please try again later." in browser.text
 
 	def test_fewer_loans_are_shared_by_choice(self, consents, debtor):
 		row = authorised(consents, loans="1000056782,1000056783")

@@ -65,6 +65,15 @@ def test_every_method_of_quanto_is_in_its_table(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", methods("kb"))
+def test_every_method_of_kb_has_an_example(method: str) -> None:
+	examples = TEXT.partition("## KB: ")[2].partition("#### Examples")[2].partition("\n## ")[0]
+	calls = [line for line in examples.splitlines() if re.search(rf"\$API\.{method}\b", line)]
+	assert calls and all(line.startswith('curl -H "$AUTH"') for line in calls)
+	named = {name for line in calls for name in re.findall(r"[?&]([a-z_]+)=", line)}
+	assert named <= set(methods("kb")[method])
+
+
+@pytest.mark.parametrize("method", methods("kb"))
 def test_every_method_of_kb_is_in_its_table(method: str) -> None:
 	part = TEXT.partition("## KB: accounts")[2].partition("\n## ")[0]
 	(row,) = [line for line in part.splitlines() if line.startswith(f"| `{method}` |")]

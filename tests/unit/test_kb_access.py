@@ -568,6 +568,9 @@ def test_kbs_own_hosts_are_the_defaults_at_kb():
 
 
 def test_kbs_sandbox():
+	assert settings_of("https://api-gateway.kb.cz", environment="Sandbox") == settings_of(
+		"https://api-gateway.kb.cz/sandbox", environment="Sandbox"
+	)
 	found = settings_of("https://api-gateway.kb.cz/sandbox", environment="Sandbox")
 	assert found.token_url == "https://api-gateway.kb.cz/sandbox/oauth2/v3/access_token"
 	assert found.adaa_url == "https://api-gateway.kb.cz/sandbox/adaa/v2"

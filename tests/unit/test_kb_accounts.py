@@ -12,9 +12,12 @@ from kb_connector_harness import CONSENT, FAULT, TOKEN, at, kb, problem, refused
 from kb_connector_spec import check_request, check_response, needed
 from scripted_server import ScriptedServer, answer, raw
 
-from bank_api.connectors import errors
-from bank_api.connectors.kb import events
+from bank_api.connectors import errors, registry
+from bank_api.connectors.berlin_group.connector import BerlinGroupConnector
+from bank_api.connectors.bridge.connector import BridgeConnector
+from bank_api.connectors.kb.connector import KbConnector
 from bank_api.connectors.model import Secret, TransactionStatus
+from bank_api.connectors.quanto.connector import QuantoConnector
 from bank_api.connectors.rate_ledger import patience
 
 NOW = datetime(2026, 9, 8, 7, tzinfo=timezone.utc)
@@ -394,16 +397,38 @@ def test_no_count_is_no_nudge(body):
 		kb("http://127.0.0.1:1").parse_webhook(body)
 
 
-def test_the_path_names_the_subscription():
-	guid = "71f415f4-412d-4c55-af05-15d1e0389f8f"
-	assert events.subscription_of(f"/kb/events/x/subscriptions/{guid.upper()}/events") == guid
+def test_the_path_names_the_subscription_and_a_header_the_call():
+	guid, call = "71f415f4-412d-4c55-af05-15d1e0389f8f", "0f1e2d3c-0000-4c55-af05-15d1e0389f8f"
+	one, body = kb("http://127.0.0.1:1"), b'{"eventCount":2}'
+	for header, told in ((call, call), (f"{{{call.upper()}}}", call), ("x" * 36, ""), ("", "")):
+		nudge = one.nudge(f"/subscriptions/{guid.upper()}/events", {"X-Correlation-ID": header}, body)
+		assert (nudge.subscription_id, nudge.event.event_id) == (guid, told)
+		assert nudge.event.needs_sync
 	for path in (
 		"/version",
 		f"/subscriptions/{guid}",
 		"/subscriptions/1/events",
 		f"/subscriptions/{guid}/events/x",
+		f"/x/subscriptions/{guid}/events",
 	):
-		assert events.subscription_of(path) is None
+		assert one.nudge(path, {}, body) is None
+
+
+def test_the_registry_knows_who_nudges():
+	classes = {
+		"bridge": BridgeConnector,
+		"berlin_group": BerlinGroupConnector,
+		"quanto": QuantoConnector,
+		"kb": KbConnector,
+	}
+	assert set(classes) == set(registry.CONNECTORS)
+	assert {key for key, found in classes.items() if hasattr(found, "nudge")} == registry.NUDGES
+
+
+def test_the_handshake_is_answered_to_its_path_only():
+	one = kb("http://127.0.0.1:1")
+	assert one.handshake("/version") == one.handshake("/version/") == '{"version":"1.0"}'
+	assert one.handshake("/subscriptions") is one.handshake("/") is one.handshake("/x/version") is None
 
 
 def test_subscriptions():

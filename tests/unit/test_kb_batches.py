@@ -435,10 +435,28 @@ def test_the_right_to_send_batches_ends_with_a_sentence_that_says_where_to_renew
 	assert "MojeBanka" in error.message and "12 months" in error.message
 
 
-def test_a_refused_payment_that_is_a_duplicate_is_a_refusal():
-	place = "batchPaymentDataCollectionRequest[0]"
-	error = outcome(answer(refused(problem("AM05", place)), 400), expected=errors.BatchRefused)
-	assert error.problems[0].index == 0
+@pytest.mark.parametrize("places", [["[0]"], ["[0]", "[1]"]])
+def test_a_payment_that_was_already_received_may_be_our_own(places):
+	"""Our call came twice, the bank compares payments: what it refuses now, it may have stored before."""
+	rows = [problem("AM05", f"batchPaymentDataCollectionRequest{place}") for place in places]
+	error = outcome(answer(refused(*rows), 400))
+	assert error.provider_code == "AM05"
+
+
+@pytest.mark.parametrize(
+	"more",
+	[
+		{"statusChangeInfo": "AM05"},
+		{"payments": [{"errors": [{"code": "AM05"}]}]},
+		{"errors": [{"error": "am05"}]},
+	],
+)
+def test_a_stored_refusal_of_what_was_already_received_may_be_our_own(more):
+	values = {"instructionStatus": "RJCT", "rejectedTransactionDebitCount": 2, "signInfo": {"state": "NONE"}}
+	assert outcome(answer(accepted(**(values | more))))
+	other = json.loads(json.dumps(more).replace("AM05", "AC03").replace("am05", "ac03"))
+	with ScriptedServer(answer(accepted(**(values | other)))) as server:
+		assert send(kb(server.url)).standing is BatchStanding.REJECTED
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from payment_batches import ANY, DOMESTIC_SAMPLE, SEPA_SAMPLE, batches
 
-from bank_api.payments.digest import canonical, digest, verify
+from bank_api.payments.digest import canonical, content_digest, digest, verify
 from bank_api.payments.findings import UnreadableFile
 from bank_api.payments.model import Address, Bank, Batch, Charges, Operation, Party, Payment, Priority, Scheme
 from bank_api.payments.splitting import split
@@ -29,6 +29,25 @@ OTHER = {
 	"partner_bank": Bank("KOMBCZPP"),
 	"owner": Party("A"),
 }
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(Payment)])
+def test_what_is_paid_is_told_by_all_fields_but_labels(name):
+	changed = replace(DOMESTIC, **{name: OTHER.get(name, "9")})
+	same = content_digest(Batch((changed,))) == content_digest(Batch((DOMESTIC,)))
+	assert same is (name in ("reference", "end_to_end_id"))
+
+
+def test_order_does_not_change_what_is_paid_but_a_twin_does():
+	other = replace(DOMESTIC, amount=Decimal("7.00"))
+	assert content_digest(Batch((DOMESTIC, other))) == content_digest(Batch((other, DOMESTIC)))
+	assert content_digest(Batch((DOMESTIC, DOMESTIC))) != content_digest(Batch((DOMESTIC,)))
+
+
+def test_a_day_that_nobody_asked_for_is_not_compared():
+	later = replace(DOMESTIC, due=DOMESTIC.due + timedelta(days=1))
+	assert content_digest(Batch((DOMESTIC,)), {0}) == content_digest(Batch((later,)), {0})
+	assert content_digest(Batch((DOMESTIC,)), {0}) != content_digest(Batch((DOMESTIC,)))
 
 
 @pytest.mark.parametrize("name", [one.name for one in fields(Payment)])

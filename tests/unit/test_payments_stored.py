@@ -213,3 +213,18 @@ def test_memory_holds_a_page_of_a_spooled_batch():
 	finally:
 		tracemalloc.stop()
 	assert size > count * 60 and peak < 4 * 1024 * 1024, (size, peak)
+
+
+def test_a_disk_that_takes_a_part_is_noticed():
+	class Full:
+		def write(self, content):
+			return len(content) - 1
+
+		def close(self):
+			pass
+
+	shelf = stored.Shelf()
+	shelf._file.close()
+	shelf._file = Full()
+	with pytest.raises(OSError):
+		shelf.add([b"{}"])

@@ -33,6 +33,7 @@ from bank_api.payments.validation import (
 	OwnAccount,
 	Rules,
 	check,
+	check_one_currency,
 	good_part,
 	refused_by_kb,
 	validate,
@@ -208,7 +209,7 @@ def test_every_sentence_is_used_and_every_code_has_one():
 			name = getattr(
 				getattr(node, "func", None), "attr", getattr(getattr(node, "func", None), "id", "")
 			)
-			if name in ("finding", "add", "stop", "fault", "_fault", "_Refused") and node.args:
+			if name in ("finding", "add", "stop", "fault", "_fault", "_Refused", "_Wrong") and node.args:
 				codes = (
 					[node.args[0].body, node.args[0].orelse]
 					if isinstance(node.args[0], ast.IfExp)
@@ -218,6 +219,13 @@ def test_every_sentence_is_used_and_every_code_has_one():
 					one.value for one in codes if isinstance(one, ast.Constant) and isinstance(one.value, str)
 				}
 	assert used == set(MESSAGES)
+
+
+def test_a_batch_pays_in_one_currency():
+	check_one_currency(Batch((DOMESTIC, SECOND)))
+	with pytest.raises(InvalidBatch) as refused:
+		check_one_currency(Batch((DOMESTIC, replace(SECOND, currency="EUR"))))
+	assert [one.code for one in refused.value.findings] == ["batch_several_currencies"]
 
 
 def test_twins_are_no_error():

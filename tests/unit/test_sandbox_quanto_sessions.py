@@ -319,6 +319,31 @@ def test_the_panel_shows_nobody_elses_sharings(quanto: Quanto) -> None:
 	assert quanto.sandbox.consent(consent)["status"] == "AUTHORISED"
 
 
+def test_looking_at_the_panel_uses_up_no_traffic(quanto: Quanto) -> None:
+	"""However much an end user shares, and however often the panel is opened."""
+	consent = quanto.share()
+	quanto.share()
+	quanto.control.clock(freeze=True)  # the limit is one of a minute
+	quanto.control.reset_limits()
+	quanto.sandbox.switches(tpm=1)
+	for _ in range(3):
+		browser = quanto.sandbox.browser(quanto.start()["url"], "en")
+		assert browser.page.text.count(TEXTS["en"]["status_AUTHORISED"]) == 2
+		browser.post(("action", "share"))
+		assert browser.page.step == "confirm"
+	quanto.get(f"/v1/consents/{consent}")
+	quanto.get(f"/v1/consents/{consent}", status=429)
+
+
+def test_the_panel_stands_while_a_bank_fails(quanto: Quanto) -> None:
+	quanto.share()
+	quanto.share("araucaria")
+	quanto.control.fail("status", "/open-banking/consents", status=500, times=-1)
+	browser = quanto.sandbox.browser(quanto.start()["url"], "en")
+	assert (browser.status, browser.page.step) == (200, "panel")
+	assert browser.page.text.count(TEXTS["en"]["status_AUTHORISED"]) == 2
+
+
 # consents
 def test_consents_are_listed_newest_first_in_pages(quanto: Quanto) -> None:
 	made = [quanto.share() for _ in range(3)]

@@ -17,6 +17,8 @@ LANGUAGES = ("fr", "cs", "pt-BR", "he")
 TRANSLATING_CALLS = ("_", "InvalidRequest", "Unsupported")
 # Groups of permissions are made by it: key, category, label, permissions. People are shown the second and third.
 GROUP_CALL = "_group"
+# What a connector says that a human has to do (`ConsentConnector.advice`).
+ADVICE = "_ADVICE"
 # What is done is written into the log in a few words, which the desk shows: the calls that write it, and what else they are given.
 LOG_CALLS = ("record", "note", "_carry_out")
 LOG_WORDS = re.compile(r"[A-Z][\w-]*( [A-Z][\w-]*| for| of| Was)+", re.ASCII)
@@ -36,6 +38,8 @@ def python_sentences(path: Path) -> Iterator[str]:
 	for node in ast.walk(ast.parse(path.read_text())):
 		if isinstance(node, ast.Tuple):
 			yield from table_sentences(node)
+		if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == ADVICE:
+			yield node.value.value
 		if not isinstance(node, ast.Call) or not node.args:
 			continue
 		name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

@@ -1,24 +1,22 @@
 """Calls to one Berlin Group source: addresses, headers, signatures, refusals. Thread-safe."""
 
-import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from bank_api import __version__
-from bank_api.connectors import verbatim
+from bank_api.connectors import path_ids, verbatim
 from bank_api.connectors.berlin_group import headers as headers_of
 from bank_api.connectors.berlin_group.credentials import Credentials
 from bank_api.connectors.berlin_group.quota import Calendar, Quota
 from bank_api.connectors.berlin_group.refusals import refusal, token_refusal
 from bank_api.connectors.berlin_group.settings import BerlinSettings
-from bank_api.connectors.errors import ConfigurationError, InvalidRequest, ProviderError
+from bank_api.connectors.errors import ConfigurationError, ProviderError
 from bank_api.connectors.http import Answer, Call, Http
 from bank_api.connectors.model import ProviderConfig, Token
 from bank_api.connectors.rate_ledger import RateLedger
 
-_ID = re.compile(r"[\x21-\x7e]{1,256}\Z")
 _LEDGER_MARGIN = 1
 
 
@@ -197,23 +195,8 @@ class BerlinClient:
 
 
 def filled(template: str, ids: Mapping[str, str] | None) -> str:
-	"""A path template with its placeholders filled with ids.
-
-	Raises:
-		InvalidRequest: one of them is no id.
-	"""
-	return template.format_map({name: segment(value) for name, value in (ids or {}).items()})
-
-
-def segment(value: str) -> str:
-	"""A provider's id, of whatever characters, as one path segment.
-
-	Raises:
-		InvalidRequest: it is no id, or one that would lead out of its segment.
-	"""
-	if not isinstance(value, str) or not _ID.match(value) or value in (".", ".."):
-		raise InvalidRequest("This is not an id of the provider's.")
-	return quote(value, safe="")
+	"""See `path_ids.filled`."""
+	return path_ids.filled(template, ids)
 
 
 def _split(url: str) -> tuple[str, str, str]:

@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import NoReturn
 
 from bank_api.connectors.berlin_group import consents, links, oauth, transactions
 from bank_api.connectors.berlin_group.client import BerlinClient
 from bank_api.connectors.berlin_group.links import Trip
 from bank_api.connectors.berlin_group.reading import Reader
 from bank_api.connectors.berlin_group.settings import read_settings
+from bank_api.connectors.consents_only import ConsentsOnly
 from bank_api.connectors.errors import ConsentRequired, InvalidRequest, NotFound, Unsupported, sealed
 from bank_api.connectors.model import (
 	AccountData,
@@ -20,8 +20,6 @@ from bank_api.connectors.model import (
 	CreatedConsent,
 	InboundEvent,
 	ItemData,
-	Link,
-	LinkRequest,
 	LinkReturn,
 	Presence,
 	ProviderConfig,
@@ -34,13 +32,16 @@ from bank_api.connectors.model import (
 from bank_api.connectors.rate_ledger import RateLedger
 
 
-class BerlinGroupConnector:
+class BerlinGroupConnector(ConsentsOnly):
 	"""One source; its settings say which. Thread-safe."""
 
 	token_holder = TokenHolder.CONSENT
 	# Lists are asked by day, rows carry no instant of change, and what a source has withdrawn is just no longer listed.
 	reads_by_date = True
 	shortest_interval = timedelta(0)
+	names_end_user = True
+	advice = ""
+	tells_end = True
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config
@@ -189,43 +190,10 @@ class BerlinGroupConnector:
 		except (NotFound, ConsentRequired):
 			return
 
-	# What a source of this standard does not have
-
-	def create_user(self, external_user_id: str) -> str:
-		"""There are no users at the source: the gateway's own id stands in."""
-		return external_user_id
-
-	def delete_user(self, provider_user_id: str) -> None:
-		"""There is nothing to delete but the consents, one by one."""
-
-	def new_token(self, external_user_id: str) -> Token:
-		"""Tokens come from an end user's consent."""
-		_unsupported()
-
-	def link(self, token: Token, request: LinkRequest) -> Link:
-		"""Links come from a consent."""
-		_unsupported()
-
-	def bank(self, bank_id: str, language: str = "en") -> str:
-		"""The source publishes no resource of itself."""
-		_unsupported()
-
-	def category(self, category_id: str, language: str = "en") -> str:
-		"""The standard has no categories."""
-		_unsupported()
-
-	def categories(self, language: str = "en") -> str:
-		"""The standard has no categories."""
-		_unsupported()
-
 	def verify_webhook(self, body: bytes, headers: Mapping[str, str], secrets: Sequence[Secret]) -> bool:
 		"""Pushes of the standard are not signed by a secret: none is believed (2.8)."""
 		return False
 
 	def parse_webhook(self, body: bytes) -> InboundEvent:
 		"""See `verify_webhook`."""
-		_unsupported()
-
-
-def _unsupported() -> NoReturn:
-	raise Unsupported("The provider does not offer this: it works by consents. Create one for the end user.")
+		self._unsupported()

@@ -53,6 +53,8 @@ def submitted(answer: Answer, names: Names, *, exchange_id: str, payments: int) 
 		raise MalformedResponse("The answer is about another batch.")
 	status = _code(body.get("instructionStatus"))
 	rejected = _rejected(body, payments)
+	if rejected and _already_received(body, names):
+		raise MalformedResponse("The answer says that the bank has payments of the batch already.")
 	standing = _standing_when_stored(status, payments, rejected)
 	sign = _sign(body)
 	if _SIGNED.get(sign[0]) not in (None, standing):
@@ -139,6 +141,16 @@ def standing_of(status: str, sign_state: str, change: str, names: Names) -> Batc
 	if standing is BatchStanding.REJECTED and change.upper() in words(names.codes_expired):
 		return BatchStanding.EXPIRED
 	return standing
+
+
+def _already_received(body: Mapping[str, Any], names: Names) -> bool:
+	"""Whether payments are refused as known ones: it may be our own call that came before, passed on twice on the way."""
+	known = words(names.codes_duplicate)
+	rows = body.get(names.field_payments)
+	listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+	found = [row.get(names.field_payment_errors) for row in listed] + [body.get(names.field_payment_errors)]
+	codes = [one.code for errors in found for one in _problems(0, errors)]
+	return any(code.upper() in known for code in (*codes, _code(body.get(names.field_change))))
 
 
 def _standing_when_stored(status: str, payments: int, rejected: int) -> BatchStanding:

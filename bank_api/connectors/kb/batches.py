@@ -217,13 +217,11 @@ def _once(
 def _certain_or_not(client: KbClient, answer: Answer, unknown: str) -> ProviderError:
 	"""The refusal of a call that must not be made twice, if it is certain that it is one."""
 	reason = reason_of(answer)
-	duplicate = any(
-		one.index is None and one.code.upper() in words(client.names.codes_duplicate)
-		for one in reason.problems
-	)
+	known = words(client.names.codes_duplicate)
+	duplicate = any(one.code.upper() in known for one in reason.problems)
 	certain = 400 <= answer.status < 500 and answer.status not in _UNCERTAIN and reason.readable
 	if not certain or duplicate:
-		# "Already received" may well be our own call, passed on twice by something on the way.
+		# "Already received", of the batch or of a payment, may well be our own call, passed on twice by something on the way.
 		return _unknown(unknown, answer.status, answer.request_id, code=reason.code)
 	return refusal(answer, About.BATCH, client.names, throttled_for=client.settings.throttle_seconds)
 

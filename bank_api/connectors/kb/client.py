@@ -1,15 +1,15 @@
 """Calls to KB: addresses, keys, correlation ids, refusals. Thread-safe."""
 
-import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone, tzinfo
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from bank_api import __version__
-from bank_api.connectors.errors import ConfigurationError, InvalidRequest
+from bank_api.connectors import path_ids
+from bank_api.connectors.errors import ConfigurationError
 from bank_api.connectors.http import Answer, Call, Http
 from bank_api.connectors.kb.refusals import About, refusal
 from bank_api.connectors.kb.settings import KbSettings
@@ -19,7 +19,7 @@ from bank_api.crypto import keys
 from bank_api.crypto.client_tls import client_context
 from bank_api.crypto.errors import CryptoError
 
-_ID = re.compile(r"[\x21-\x7e]{1,400}\Z")
+LONGEST_ID = 400
 _LEDGER_MARGIN = 1
 REGISTRATION, OAUTH, ADAA, BATCHDA = "registration", "oauth2", "adaa", "batchda"
 """KB's APIs, each with a key of its own (2.2): the secrets `api_key_registration` and so on."""
@@ -166,26 +166,8 @@ def split(url: str) -> tuple[str, str]:
 
 
 def filled(template: str, ids: Mapping[str, str] | None) -> str:
-	"""A path template with its placeholders filled with ids.
-
-	Raises:
-		InvalidRequest: one of them is no id.
-	"""
-	path = template
-	for name, value in (ids or {}).items():
-		path = path.replace(f"{{{name}}}", segment(value))
-	return path
-
-
-def segment(value: str) -> str:
-	"""A provider's id, of whatever characters, as one path segment.
-
-	Raises:
-		InvalidRequest: it is no id, or one that would lead out of its segment.
-	"""
-	if not isinstance(value, str) or not _ID.match(value) or value in (".", ".."):
-		raise InvalidRequest("This is not an id of the provider's.")
-	return quote(value, safe="")
+	"""See `path_ids.filled`."""
+	return path_ids.filled(template, ids, longest=LONGEST_ID)
 
 
 def _zone(name: str) -> tzinfo:

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import NoReturn
 
+from bank_api.connectors.consents_only import ConsentsOnly
 from bank_api.connectors.errors import InvalidRequest, Unsupported, sealed
 from bank_api.connectors.kb import batches, consents, events, oauth, setup, transactions
 from bank_api.connectors.kb.accounts import Reader
@@ -18,9 +18,8 @@ from bank_api.connectors.model import (
 	CreatedConsent,
 	InboundEvent,
 	ItemData,
-	Link,
-	LinkRequest,
 	LinkReturn,
+	Nudge,
 	Presence,
 	ProviderConfig,
 	Secret,
@@ -39,27 +38,39 @@ from bank_api.connectors.onboarding import (
 from bank_api.connectors.payments_model import BatchStatus, SubmittedBatch
 from bank_api.connectors.rate_ledger import RateLedger
 
+# Besides the consent, the user authorises the service itself once in 12 months (1, P2).
+_ADVICE = (
+	"For batches, the user also has to have “Batch payments via API” authorised in MojeBanka or KB+, which is to be "
+	"repeated every 12 months."
+)
 
-class KbConnector:
+
+class KbConnector(ConsentsOnly):
 	"""One application at KB. Thread-safe."""
 
 	token_holder = TokenHolder.CONSENT
 	# History is asked by day, rows carry no instant of change, and a hold that is released is just no longer listed.
 	reads_by_date = True
+	# Whoever logs in at CAAS is the user; nobody is named beforehand (2.5).
+	names_end_user = False
+	advice = _ADVICE
 	modes = batches.MODES
 
 	def __init__(self, config: ProviderConfig, ledger: RateLedger):
 		self.config = config
 		self._settings = read_settings(config.settings, config.base_url)
-		# An unchanged history may be read once in so long (4.1); a nudge asks for it before.
-		self.shortest_interval = timedelta(minutes=self._settings.history_minutes)
 		self._names = self._settings.names
-		# Unchanged transactions may be read once in so long a time (4.1).
+		# Unchanged transactions may be read once in so long a time (4.1); a nudge asks for them before.
 		self.shortest_interval = timedelta(minutes=self._settings.history_minutes)
 		self._client = KbClient(config, self._settings, ledger)
 		self._reader = Reader(self._client)
 
 	# Set-up (2.3, 2.4)
+
+	@property
+	def scopes(self) -> Sequence[str]:
+		"""See `RegistrationConnector.scopes`."""
+		return tuple(self._settings.scope.split())
 
 	@sealed
 	def software_statement(self, software: Software) -> SoftwareStatement:
@@ -104,9 +115,14 @@ class KbConnector:
 	def delete_consent(self, consent_id: str) -> None:
 		"""KB publishes no way to end a consent: without its tokens, which the gateway forgets, it is no use."""
 
+	@property
+	def tells_end(self) -> bool:
+		"""See `ConsentConnector.tells_end`: KB publishes no call for it."""
+		return bool(self._names.path_revoke)
+
 	@sealed
 	def revoke(self, refresh: Secret) -> None:
-		"""See `oauth.revoke`."""
+		"""See `TokenRevoker.revoke`."""
 		oauth.revoke(self._client, refresh)
 
 	def authorisations(self, consent_id: str) -> list[Authorisation]:
@@ -204,8 +220,22 @@ class KbConnector:
 
 	@sealed
 	def parse_webhook(self, body: bytes) -> InboundEvent:
-		"""See `Connector.parse_webhook`. Which account it is about, only the path says (`events.subscription_of`)."""
+		"""See `Connector.parse_webhook`. Which account it is about, only its address says."""
 		return events.parse(self._names, body)
+
+	@property
+	def nudges(self) -> bool:
+		"""See `NudgeConnector.nudges`."""
+		return self._settings.nudges
+
+	def handshake(self, path: str) -> str | None:
+		"""See `NudgeConnector.handshake`."""
+		return events.handshake(path)
+
+	@sealed
+	def nudge(self, path: str, headers: Mapping[str, str], body: bytes) -> Nudge | None:
+		"""See `NudgeConnector.nudge`."""
+		return events.nudge(self._names, path, headers, body)
 
 	@sealed
 	def subscribe(self, token: Token, provider_account_id: str, url: str, key: Secret) -> EventSubscription:
@@ -289,36 +319,3 @@ class KbConnector:
 	def check(self) -> None:
 		"""See `Connector.check`: CAAS is asked to renew a token that never was."""
 		oauth.check(self._client)
-
-	# What KB does not have
-
-	def create_user(self, external_user_id: str) -> str:
-		"""There are no users at KB: the gateway's own id stands in."""
-		return external_user_id
-
-	def delete_user(self, provider_user_id: str) -> None:
-		"""There is nothing to delete but the consents, one by one."""
-
-	def new_token(self, external_user_id: str) -> Token:
-		"""Tokens come from a user's consent."""
-		_unsupported()
-
-	def link(self, token: Token, request: LinkRequest) -> Link:
-		"""Links come from a consent."""
-		_unsupported()
-
-	def bank(self, bank_id: str, language: str = "en") -> str:
-		"""KB publishes no resource of itself."""
-		_unsupported()
-
-	def category(self, category_id: str, language: str = "en") -> str:
-		"""KB has no categories."""
-		_unsupported()
-
-	def categories(self, language: str = "en") -> str:
-		"""KB has no categories."""
-		_unsupported()
-
-
-def _unsupported() -> NoReturn:
-	raise Unsupported("The provider does not offer this: it works by consents. Create one for the end user.")

@@ -6,6 +6,7 @@ KB asks `GET {url}/version` first, then posts to `{url}/subscriptions/{id}/event
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bank_api.connectors import verbatim
@@ -13,13 +14,14 @@ from bank_api.connectors.errors import InvalidRequest, MalformedResponse, NotFou
 from bank_api.connectors.kb.client import ADAA, KbClient
 from bank_api.connectors.kb.names import Names
 from bank_api.connectors.kb.refusals import About
-from bank_api.connectors.model import InboundEvent, Secret, Token
+from bank_api.connectors.model import InboundEvent, Nudge, Secret, Token
 from bank_api.connectors.onboarding import EventSubscription
 
 VERSION = "1.0"
 """What our side of the event API has to answer to `/version`: `{"version": "1.0"}`."""
 EVENT = "transactions"
 _PATH = "/accounts/{account}/transactions/event-subscriptions"
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _SUBSCRIBER = re.compile(
 	r"/subscriptions/([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})/events/?\Z"
 )
@@ -47,10 +49,21 @@ def parse(names: Names, body: bytes) -> InboundEvent:
 	return InboundEvent(EVENT, None, needs_sync=count != 0)
 
 
-def subscription_of(path: str) -> str | None:
-	"""The subscription that an event's path names, in small letters; None if it is no event's path."""
-	match = _SUBSCRIBER.search(path)
-	return match[1].lower() if match else None
+def handshake(path: str) -> str | None:
+	"""The answer to `/version`; None for another path."""
+	return verbatim.dumps({"version": VERSION}) if path.rstrip("/") == "/version" else None
+
+
+def nudge(names: Names, path: str, headers: Mapping[str, str], body: bytes) -> Nudge | None:
+	"""A call to `/subscriptions/{id}/events`; None for another path."""
+	match = _SUBSCRIBER.fullmatch(path)
+	if match is None:
+		return None
+	found = {name.lower(): value for name, value in headers.items()}
+	call = found.get(names.header_correlation.lower(), "").strip().strip("{}").lower()
+	return Nudge(
+		match[1].lower(), replace(parse(names, body), event_id=call if _GUID.fullmatch(call) else "")
+	)
 
 
 def subscribe(client: KbClient, token: Token, account_id: str, url: str, key: Secret) -> EventSubscription:
@@ -113,6 +126,8 @@ def _subscription(text: str) -> EventSubscription:
 		subscription_id=wanted["subscriptionId"].strip("{}").lower(),
 		url=wanted["eventApiUrl"],
 		status=wanted["status"],
+		active=wanted["status"].upper() == "ACTIVE",
+		over=wanted["status"].upper() == "STOPPED",
 	)
 
 

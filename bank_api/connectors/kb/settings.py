@@ -19,7 +19,8 @@ _HOSTS = {
 	"authorize_url": "https://login.kb.cz/autfe/ssologin",
 	"batch_url": "https://api.kb.cz/directapi/batchda/v3",
 }
-# At KB's sandbox, and wherever `base_url` is not KB's, everything is below `base_url`.
+# In the folder of KB's sandbox, and wherever `base_url` is not KB's, everything is below `base_url`.
+_SANDBOX = "/sandbox"
 _BELOW = {
 	"registration_url": "/client-registration/v3",
 	"registration_page": "/client-registration-ui/v2/saml/register",
@@ -62,6 +63,7 @@ class KbSettings:
 			data through at once.
 		send_end: whether reads of transactions name their end, which must not lie in the future; without it, it is now.
 		balances: whether balances are read.
+		nudges: whether KB is asked to tell of new transactions; it has to reach us for that.
 		time_zone: the bank's clock.
 		max_pages: a list with more pages is taken for a loop.
 		throttle_seconds: wait after a 429 that does not say.
@@ -94,6 +96,7 @@ class KbSettings:
 	history_reads: int = 0
 	send_end: bool = False
 	balances: bool = True
+	nudges: bool = True
 	time_zone: str = "Europe/Prague"
 	max_pages: int = 1000
 	throttle_seconds: int = 60
@@ -150,11 +153,12 @@ def read_settings(values: Mapping[str, str], base_url: str) -> KbSettings:
 		history_reads=read.number("history_reads", default.history_reads),
 		send_end=read.flag("send_end", default.send_end),
 		balances=read.flag("balances", default.balances),
+		nudges=read.flag("nudges", default.nudges),
 		time_zone=read.text("time_zone", default.time_zone),
 		max_pages=read.number("max_pages", default.max_pages, least=1),
 		throttle_seconds=read.number("throttle_seconds", default.throttle_seconds),
 		call_timeout=read.number("call_timeout", default.call_timeout, least=1),
-		batch_timeout=read.number("batch_timeout", default.batch_timeout, least=1),
+		batch_timeout=read.number("batch_timeout", default.batch_timeout, least=1, most=300),
 		max_attempts=read.number("max_attempts", default.max_attempts, least=1),
 		ca_bundle=values.get("ca_bundle") or default.ca_bundle,
 		environment=read.text("environment", default.environment),
@@ -167,13 +171,17 @@ class _Reader:
 	def __init__(self, values: Mapping[str, str], base_url: str):
 		self._values = values
 		self._base = base_url.strip().rstrip("/")
-		self._at_kb = _is_kb(self._base) and self.text("environment", "Production").lower() != "sandbox"
+		sandbox = self.text("environment", "Production").lower() == "sandbox"
+		self._at_kb = _is_kb(self._base) and not sandbox
+		# A provider's record holds a host only; KB's sandbox is a folder of KB's gateway (2.1).
+		folder = _is_kb(self._base) and sandbox and not urlsplit(self._base).path
+		self._folder = _SANDBOX if folder else ""
 
 	def text(self, name: str, default: str) -> str:
 		return (self._values.get(name) or "").strip() or default
 
 	def url(self, name: str, version: str = "") -> str:
-		usual = (_HOSTS.get(name) if self._at_kb else None) or f"{_BELOW[name]}{version}"
+		usual = (_HOSTS.get(name) if self._at_kb else None) or f"{self._folder}{_BELOW[name]}{version}"
 		value = self.text(name, usual)
 		if value.startswith("/"):
 			value = f"{self._base}{value}"

@@ -1,12 +1,11 @@
 """Calls to Quanto: address, API key, interaction ids, refusals. Thread-safe."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bank_api import __version__
-from bank_api.connectors import verbatim
+from bank_api.connectors import path_ids, verbatim
 from bank_api.connectors.errors import ConfigurationError, InvalidRequest
 from bank_api.connectors.http import Answer, Call, Http
 from bank_api.connectors.model import ProviderConfig
@@ -15,7 +14,6 @@ from bank_api.connectors.quanto.refusals import About, refusal
 from bank_api.connectors.quanto.settings import LARGEST_PAGE, QuantoSettings
 from bank_api.connectors.rate_ledger import RateLedger
 
-_ID = re.compile(r"[\x21-\x7e]{1,256}\Z")
 _LEDGER_MARGIN = 1
 
 
@@ -182,23 +180,5 @@ class QuantoClient:
 
 
 def filled(template: str, ids: Mapping[str, str] | None) -> str:
-	"""A path template with its placeholders filled with ids.
-
-	Raises:
-		InvalidRequest: one of them is no id.
-	"""
-	path = template
-	for name, value in (ids or {}).items():
-		path = path.replace(f"{{{name}}}", segment(value))
-	return path
-
-
-def segment(value: str) -> str:
-	"""An id as one path segment: a consent's id is a URN, which may hold a slash or a question mark (3.4).
-
-	Raises:
-		InvalidRequest: it is no id, or one that would lead out of its segment.
-	"""
-	if not isinstance(value, str) or not _ID.match(value) or value in (".", ".."):
-		raise InvalidRequest("This is not an id of the provider's.")
-	return quote(value, safe=":")
+	"""See `path_ids.filled`; a consent's id is a URN, whose colons stay (3.4)."""
+	return path_ids.filled(template, ids, safe=":")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from bank_api.connectors import consent_item
+from bank_api.connectors.consents_only import ConsentsOnly
 from bank_api.connectors.errors import InvalidRequest, NotFound, Unsupported, sealed
 from bank_api.connectors.model import (
 	AccountData,
@@ -16,8 +17,6 @@ from bank_api.connectors.model import (
 	InboundEvent,
 	ItemData,
 	KeyPair,
-	Link,
-	LinkRequest,
 	LinkReturn,
 	PermissionGroup,
 	Presence,
@@ -48,7 +47,7 @@ from bank_api.connectors.rate_ledger import RateLedger
 _SESSION = re.compile(r"[A-Za-z0-9-]{1,100}\Z", re.ASCII)
 
 
-class QuantoConnector:
+class QuantoConnector(ConsentsOnly):
 	"""One application at Quanto. Thread-safe."""
 
 	token_holder = TokenHolder.APPLICATION
@@ -254,37 +253,7 @@ class QuantoConnector:
 		"""Quanto has no list of banks: a bank's name comes with each consent (`ConsentData.bank_name`)."""
 		raise NotFound("The provider tells a bank's name with a consent at that bank only.")
 
-	# What Quanto does not have
-
-	def create_user(self, external_user_id: str) -> str:
-		"""There are no users at Quanto: the gateway's own id stands in."""
-		return external_user_id
-
-	def delete_user(self, provider_user_id: str) -> None:
-		"""There is nothing to delete but the consents, one by one."""
-
-	def new_token(self, external_user_id: str) -> Token:
-		"""Calls carry the application's key; what may be read, a consent says."""
-		_unsupported()
-
-	def link(self, token: Token, request: LinkRequest) -> Link:
-		"""Links come from a session."""
-		_unsupported()
-
-	def bank(self, bank_id: str, language: str = "en") -> str:
-		"""Quanto publishes no resource of a bank."""
-		_unsupported()
-
-	def category(self, category_id: str, language: str = "en") -> str:
-		"""Open Finance Brasil has no categories."""
-		_unsupported()
-
-	def categories(self, language: str = "en") -> str:
-		"""Open Finance Brasil has no categories."""
-		_unsupported()
-
-
-def _unsupported() -> NoReturn:
-	raise Unsupported(
-		"The provider does not offer this: data is shared in a session. Start one for the end user."
-	)
+	def _unsupported(self) -> NoReturn:
+		raise Unsupported(
+			"The provider does not offer this: data is shared in a session. Start one for the end user."
+		)

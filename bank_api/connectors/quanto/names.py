@@ -7,11 +7,12 @@ each is put into the provider record as a line `name.<key> = value`, and no code
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
+from bank_api.connectors import name_table
 from bank_api.connectors.errors import ConfigurationError
 
-PREFIX = "name."
+PREFIX = name_table.PREFIX
 
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~-]+|\{[a-z]+\}))+\Z", re.ASCII)
 _SEGMENTS = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*\Z", re.ASCII)
@@ -165,19 +166,7 @@ def read_names(values: Mapping[str, str]) -> Names:
 	Raises:
 		ConfigurationError: a key that is not in the table, or a value that cannot be meant; the message names the setting.
 	"""
-	known = {field.name for field in fields(Names)}
-	changes: dict[str, str] = {}
-	for setting, value in values.items():
-		if not setting.startswith(PREFIX):
-			continue
-		key = setting.removeprefix(PREFIX)
-		if key not in known:
-			raise ConfigurationError(
-				f"The provider's setting {setting} is not one of the names that can be changed."
-			)
-		_check(key, value.strip())
-		changes[key] = value.strip()
-	return replace(Names(), **changes)
+	return name_table.changed(Names(), values, _check)
 
 
 def _check(key: str, value: str) -> None:

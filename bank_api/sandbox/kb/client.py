@@ -282,6 +282,10 @@ class KbSandbox:
 		"""Make or change a person (``name accounts channel blocked service_until``)."""
 		return self._call("POST", f"/kb/users/{user_id}", **values)
 
+	def add_account(self, **values: Any) -> dict[str, Any]:
+		"""Open an account (``currency name product opening users``)."""
+		return self._call("POST", "/kb/accounts", **values)
+
 	def edit_account(self, iban: str, **values: Any) -> dict[str, Any]:
 		"""Change an account (``status payments name product opening``)."""
 		return self._call("PATCH", f"/kb/accounts/{iban}", **values)

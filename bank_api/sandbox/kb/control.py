@@ -15,6 +15,7 @@ from bank_api.sandbox.http import ControlError, ControlRoute
 from bank_api.sandbox.kb import adaa, days
 from bank_api.sandbox.kb.data import COMPANY, COMPANY_ID
 from bank_api.sandbox.kb.model import ACSP, BOOKED, OPEN, SCOPES, Account, Batch, Entry, Grant, Payment, User
+from bank_api.sandbox.kb.numbers import KB, make
 from bank_api.sandbox.kb.visits import with_query
 from bank_api.sandbox.kb.wire import FAULT_CODES, Problem, dumps, error_body, fault
 from bank_api.sandbox.migdal.authority import IssueError, pem
@@ -193,6 +194,24 @@ class KbControl:
 			"available": cents(self.state.balance(account, pending=True)),
 			"account_id": adaa.account_id(account),
 		}
+
+	def add_account(self, values: Values) -> Values:
+		"""Open an account: ``currency``, ``name``, ``product``, ``opening``; ``users`` who may act for it."""
+		number = 300_000_000 + len(self.state.accounts)
+		while (iban := make(f"{number:09d}", KB).iban) in self.state.accounts:
+			number += 1
+		account = Account(
+			iban,
+			values.get("currency", "CZK"),
+			values.get("name", "Účet"),
+			values.get("product", "Běžný účet"),
+			_hundredths(values.get("opening", "0")),
+		)
+		for user_id in values.get("users", []):
+			user = self._user(user_id)
+			user.accounts = [*user.accounts, account.iban]
+			self.state.put(user)
+		return self._account(self.state.put(account))
 
 	def edit_account(self, values: Values, iban: str) -> Values:
 		"""Change an account: ``status`` (active, blocked, closed), ``payments``, ``name``, ``product``, ``opening``."""
@@ -422,6 +441,7 @@ class KbControl:
 			("DELETE", "/consents/<grant_id>", self.revoke_grant),
 			("POST", "/tokens/expire", self.expire_tokens),
 			("POST", "/users/<user_id>", self.put_user),
+			("POST", "/accounts", self.add_account),
 			("PATCH", "/accounts/<iban>", self.edit_account),
 			("GET", "/accounts/<iban>/transactions", self.list_entries),
 			("POST", "/accounts/<iban>/transactions", self.add_entries),

@@ -50,12 +50,19 @@ class Flow:
 	# what the pages show
 	def shared(self, session: Session) -> list[tuple[Sharing, Values]]:
 		"""Return what this end user shares with this institution, newest first."""
-		found = [
+		# The real Quanto shows what it keeps: a panel uses up none of the traffic that a bank grants the institution, and
+		# stands while a bank does not answer.
+		return [
+			(sharing, self.aggregator.read(sharing, quiet=True)["data"])
+			for sharing in reversed(self._own(session))
+		]
+
+	def _own(self, session: Session) -> list[Sharing]:
+		return [
 			sharing
 			for sharing in self.aggregator.sharings.values()
 			if (sharing.tenant, sharing.cpf, sharing.cnpj) == (session.tenant, session.cpf, session.cnpj)
 		]
-		return [(sharing, self.aggregator.read(sharing)["data"]) for sharing in reversed(found)]
 
 	def groups(self, session: Session) -> list[Group]:
 		"""Return the groups that may be chosen: those that the institution asks for, or all that fit."""
@@ -75,7 +82,7 @@ class Flow:
 
 	def _panel(self, session: Session, action: str, values: Mapping[str, str], groups: list[str]) -> str:
 		verb, _, consent = action.partition(":")
-		mine = {sharing.id: sharing for sharing, _data in self.shared(session)}
+		mine = {sharing.id: sharing for sharing in self._own(session)}
 		if verb == "share":
 			session.step, session.draft = CONFIRM, {}
 		elif verb == "revoke" and consent in mine:

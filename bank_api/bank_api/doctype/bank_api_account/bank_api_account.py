@@ -31,6 +31,7 @@ class BankAPIAccount(Document):
 		interest_rate: DF.Data | None
 		is_pro: DF.Check
 		item: DF.Link | None
+		last_read_at: DF.Datetime | None
 		last_synced_at: DF.Datetime | None
 		last_transaction_stamp: DF.Data | None
 		loan_type: DF.Data | None
@@ -38,6 +39,7 @@ class BankAPIAccount(Document):
 		next_payment_amount: DF.Data | None
 		next_payment_date: DF.Date | None
 		notified_stamp: DF.Data | None
+		nudged_at: DF.Datetime | None
 		opening_date: DF.Date | None
 		payload: DF.Code | None
 		provider: DF.Link | None
@@ -46,6 +48,12 @@ class BankAPIAccount(Document):
 		remaining_capital: DF.Data | None
 		repaid_capital: DF.Data | None
 		status: DF.Literal["Open", "Not Shared", "Closed"]
+		subscription_error: DF.SmallText | None
+		subscription_id: DF.Data | None
+		subscription_item: DF.Data | None
+		subscription_status: DF.Data | None
+		subscription_tries: DF.Int
+		subscription_try_at: DF.Datetime | None
 		sync_error: DF.SmallText | None
 		sync_high: DF.Data | None
 		sync_page: DF.LongText | None

@@ -75,6 +75,9 @@ function where_to(doc) {
 			? __("Copy or download the request and hand it in at a certification authority of ICP-Brasil (CertiSign, Serasa, Serpro, Soluti) for a transport certificate (BRCAC). This may take days.")
 			: __("Copy or download the request and hand it in at a certification authority of ICP-Brasil (CertiSign, Serasa, Serpro, Soluti) for a signing certificate (BRSEAL). This may take days.");
 	}
+	if (doc.profile === "Commercial") {
+		return __("Copy or download the request and hand it in at the certification authority for a commercial certificate of the company (KB wants one of I.CA or PostSignum).");
+	}
 	return transport
 		? __("Copy or download the request and hand it in for a website authentication certificate (QWAC). This may take days or weeks.")
 		: __("Copy or download the request and hand it in for an electronic seal certificate (QSEAL). This may take days or weeks.");

@@ -49,7 +49,7 @@ class BankAPICertificate(Document):
 		organization_id: DF.Data | None
 		organization_identifier: DF.Data | None
 		private_key: DF.Password | None
-		profile: DF.Literal["ETSI (PSD2)", "ICP-Brasil"]
+		profile: DF.Literal["ETSI (PSD2)", "ICP-Brasil", "Commercial"]
 		responsible: DF.Data | None
 		role_ai: DF.Check
 		role_as: DF.Check

@@ -25,6 +25,7 @@ class BankAPIItem(Document):
 		expiry_notice: DF.Int
 		failures: DF.Int
 		feed: DF.Literal["Never", "Fresh", "Stale", "Stopped"]
+		first_notice: DF.Int
 		held_until: DF.Datetime | None
 		item_id: DF.Data | None
 		last_error: DF.SmallText | None
@@ -36,6 +37,7 @@ class BankAPIItem(Document):
 		provider: DF.Link | None
 		purge_after: DF.Datetime | None
 		queued_until: DF.Datetime | None
+		read_all_at: DF.Datetime | None
 		status: DF.Literal["Waiting", "OK", "Action Required", "Provider Problem", "Unsupported", "Deleted"]
 		status_code: DF.Int
 		status_code_info: DF.Data | None

@@ -33,6 +33,7 @@ class BankAPIPaymentBatch(Document):
 		batch_name: DF.Data | None
 		checked_at: DF.Datetime | None
 		client: DF.Link | None
+		content_digest: DF.Data | None
 		currency: DF.Data | None
 		decided_at: DF.Datetime | None
 		decided_by: DF.Link | None
@@ -152,5 +153,6 @@ def download(batch: str, file_format: str | None = None, leave_out: str | None =
 def on_doctype_update():
 	frappe.db.add_unique("Bank API Payment Batch", ["client", "idempotency_key"], "unique_request")
 	frappe.db.add_unique("Bank API Payment Batch", ["provider", "exchange_id"], "unique_exchange")
+	frappe.db.add_index("Bank API Payment Batch", ["client", "content_digest"], "client_content_digest")
 	frappe.db.add_index("Bank API Payment Batch", ["state", "next_try_at"], "state_next_try_at")
 	frappe.db.add_index("Bank API Payment Batch", ["state", "next_check_at"], "state_next_check_at")

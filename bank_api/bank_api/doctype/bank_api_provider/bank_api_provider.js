@@ -2,8 +2,9 @@ const BASE_URLS = {
 	bridge: "https://api.bridgeapi.io",
 	berlin_group: "https://api.openhub-sbx.migdal.co.il",
 	quanto: "", // not public: it comes with the contract
+	kb: "https://api-gateway.kb.cz",
 };
-const COUNTRIES = { bridge: "FR", berlin_group: "IL", quanto: "BR" };
+const COUNTRIES = { bridge: "FR", berlin_group: "IL", quanto: "BR", kb: "CZ" };
 
 frappe.ui.form.on("Bank API Provider", {
 	connector(frm) {

@@ -93,6 +93,12 @@ class BankAPIProvider(Document):
 		provider_name: DF.Data
 		read_timeout: DF.Int
 		redirect_uris: DF.SmallText | None
+		registered_addresses: DF.SmallText | None
+		registered_at: DF.Datetime | None
+		registered_scopes: DF.Data | None
+		registration_expires_at: DF.Datetime | None
+		registration_key: DF.Password | None
+		registration_state: DF.Data | None
 		resources: DF.Data | None
 		scope: DF.Data | None
 		setup_state: DF.SmallText | None
@@ -101,8 +107,15 @@ class BankAPIProvider(Document):
 		signed_headers_reads: DF.SmallText | None
 		signing_certificate: DF.Link | None
 		signing_certificate_id: DF.Data | None
+		software_id: DF.Data | None
+		software_name: DF.Data | None
+		software_name_en: DF.Data | None
+		software_statement: DF.Password | None
 		software_statement_id: DF.Data | None
 		stale_after_hours: DF.Int
+		statement_expires_at: DF.Datetime | None
+		statement_notice: DF.Int
+		statement_vendor: DF.Data | None
 		sync_interval_minutes: DF.Int
 		sync_overlap_days: DF.Int
 		sync_overlap_minutes: DF.Int

@@ -16,6 +16,7 @@ class BankAPIWebhookEvent(Document):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		account: DF.Link | None
 		attempts: DF.Int
 		client: DF.Link | None
 		digest: DF.Data | None

@@ -63,7 +63,7 @@ class BankApiSetup {
 	// --- the steps
 
 	show(state) {
-		this.state = state;
+		this.state = { ...state, once: null };
 		this.page.set_title(__("Set-up of {0}", [state.provider]));
 		this.root.empty();
 		this.root.append(this.introduction(state));
@@ -185,6 +185,19 @@ class BankApiSetup {
 		frappe.show_alert({ message: frappe.utils.escape_html(text), indicator: "green" });
 		this.status.text(text);
 		this.root.find(".step-head[aria-expanded='true']").first().trigger("focus");
+		if (state.once) this.show_once(state.once);
+	}
+
+	// An address that is given only now: it stays in this dialog, and nowhere else.
+	show_once(once) {
+		const dialog = new frappe.ui.Dialog({ title: once.title });
+		const link = $("<a class='btn btn-primary btn-sm' target='_blank' rel='noopener noreferrer'></a>").text(once.label).attr("href", once.url);
+		const copy = $("<button type='button' class='btn btn-default btn-sm'></button>").text(__("Copy Link"));
+		copy.on("click", () => frappe.utils.copy_to_clipboard(once.url));
+		$(dialog.body).append($("<p></p>").text(once.text), $("<div class='bank-api-once'></div>").append(link, " ", copy));
+		dialog.onhide = () => dialog.$wrapper.remove();
+		dialog.show();
+		link.trigger("focus");
 	}
 
 	// What is on its way is looked for a while, so that nobody has to reload; forms that are being filled in stay.

@@ -7,7 +7,7 @@ from frappe import _
 
 from bank_api.bank_api.rules import button
 from bank_api.gateway import setup
-from bank_api.gateway.setup_model import State, Step, Values
+from bank_api.gateway.setup_model import Once, State, Step, Values
 
 MAX_FORM = 600_000  # a certificate with its chain in base64 is a tenth of it
 
@@ -35,12 +35,17 @@ def run_step(provider: str, step: str, action: str, secret: str = "{}") -> dict:
 	key. It is taken out of the request before anything can fail.
 
 	Returns:
-		all steps as they stand afterwards.
+		all steps as they stand afterwards; under `once` an address to be shown now, and never again.
 	"""
 	frappe.form_dict.pop("secret", None)
 	values = _values(secret)
 	del secret
-	return _page(provider, setup.run(provider, step, action, values))
+	steps, once = setup.run(provider, step, action, values)
+	return _page(provider, steps) | {"once": _once(once) if once else None}
+
+
+def _once(once: Once) -> dict:
+	return {"title": once.title, "text": once.text, "label": once.label, "url": once.url.reveal()}
 
 
 def _values(text: str) -> Values:
