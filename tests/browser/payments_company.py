@@ -1,7 +1,6 @@
 """A company that pays through KB, seen from its own site: its provider, its consent, and batches in every state."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,9 +105,9 @@ class Company:
 		"""The batch as it is stored."""
 		return self.world.admin.rows(BATCH, {"name": batch}, ["*"])[0]
 
-	def until(self, batch: str, *states: str, hurry: Callable[[], Any] = lambda: None) -> str:
+	def until(self, batch: str, *states: str, timeout: float = LATE) -> str:
 		"""Wait until it stands so."""
-		wait_for(f"{' or '.join(states)}", lambda: hurry() or self.row(batch)["state"] in states, LATE)
+		wait_for(" or ".join(states), lambda: self.row(batch)["state"] in states, timeout)
 		return batch
 
 	def at_bank(self, batch: str) -> list[str]:
@@ -171,7 +170,7 @@ class Company:
 		for one in listed:
 			del one["partner_name"]
 		values = {"send_as": "abo", "leave_out": ["reference"]}
-		return self.until(self.submit(listed, "Bonusy", **values), "Stored")
+		return self.until(self.submit(listed, "Bonusy", **values), "Stored", timeout=5 * LATE)
 
 	def in_parts(self) -> str:
 		return self.until(self.submit(payments(250), "Vratky zákazníkům"), "Stored")

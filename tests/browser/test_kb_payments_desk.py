@@ -89,7 +89,7 @@ def test_the_list_of_batches(screen: Any, several: dict[str, str]):
 	assert not screen.page.locator(".page-head:visible .primary-action:visible").count(), "nothing to add"
 	screen.picture("payments")
 	screen.choose("state", "Settled")
-	screen.page.wait_for_function("() => cur_list.data.length === 1")
+	screen.page.wait_for_function("() => window.cur_list && cur_list.data.length === 1")
 
 
 def test_a_batch_at_a_glance(screen: Any, company: Any, stored: str):
@@ -106,7 +106,9 @@ def test_a_batch_at_a_glance(screen: Any, company: Any, stored: str):
 	]
 	screen.picture("payments-batch")
 	screen.page.locator("[data-status='Stored']").click()
-	screen.page.wait_for_function("() => cur_list.data.map((row) => row.number).join() === '1,2,3,4,5,6,7,8'")
+	screen.page.wait_for_function(
+		"() => window.cur_list && cur_list.data.map((row) => row.number).join() === '1,2,3,4,5,6,7,8'"
+	)
 	assert len(shown_rows(screen)) == 8
 	screen.picture("payments-list")
 
@@ -307,27 +309,29 @@ def test_a_large_batch_opens_scrolls_and_filters(screen: Any, large: str):
 			screen,
 			"the list opens in",
 			lambda: screen.open(f"bank-api-payment?batch={large}"),
-			"() => cur_list && cur_list.data.length === 20 && cur_list.data[0].number === 1",
+			"() => window.cur_list && cur_list.data.length === 20 && cur_list.data[0].number === 1",
 		),
 	]
 	screen.picture("payments-large")
 	pages = screen.page.locator(".list-paging-area:visible .btn-paging[data-value='500']")
-	spent.append(timed(screen, "500 rows in", pages.click, "() => cur_list.data.length === 500"))
+	spent.append(
+		timed(screen, "500 rows in", pages.click, "() => window.cur_list && cur_list.data.length === 500")
+	)
 	more = screen.page.locator(".list-paging-area:visible .btn-more")
-	spent.append(timed(screen, "500 more in", more.click, "() => cur_list.data.length === 1000"))
+	spent.append(
+		timed(screen, "500 more in", more.click, "() => window.cur_list && cur_list.data.length === 1000")
+	)
 	for fieldname, value in (("variable_symbol", "20333333"), ("amount", "1287.01")):
-		found = (
-			f"() => cur_list.data.length && cur_list.data.every((row) => row.{fieldname}.includes('{value}'))"
-		)
+		found = f"() => window.cur_list && cur_list.data.length && cur_list.data.every((row) => row.{fieldname}.includes('{value}'))"
 		spent.append(timed(screen, f"by {fieldname} in", narrow_down(screen, fieldname, value), found))
-		everything = "() => cur_list.data.length >= 500"
+		everything = "() => window.cur_list && cur_list.data.length >= 500"
 		spent.append(timed(screen, "all again in", narrow_down(screen, fieldname, ""), everything))
 	spent.append(
 		timed(
 			screen,
 			"by account in",
 			narrow_down(screen, "partner_account", "CZ9501000000001234567899"),
-			"() => cur_list.data.length > 1 && cur_list.data.every((row) => row.partner_shown === 'CZ95…7899')",
+			"() => window.cur_list && cur_list.data.length > 1 && cur_list.data.every((row) => row.partner_shown === 'CZ95…7899')",
 		)
 	)
 	spent.append(
@@ -335,7 +339,7 @@ def test_a_large_batch_opens_scrolls_and_filters(screen: Any, large: str):
 			screen,
 			"by status in",
 			lambda: screen.choose("status", "Rejected"),
-			"() => cur_list.data.length === 0",
+			"() => window.cur_list && cur_list.data.length === 0",
 		)
 	)
 	assert max(spent) < 60

@@ -43,6 +43,10 @@ function code(text) {
 	return text ? `<bdi dir="ltr" class="text-monospace" style="overflow-wrap: anywhere">${escaped(text)}</bdi>` : "";
 }
 
+function instant(text) {
+	return `<bdi dir="ltr" class="text-nowrap">${escaped(frappe.datetime.str_to_user(text))}</bdi>`;
+}
+
 function state_pill(state, label) {
 	return `<span class="indicator-pill ${state_color(state)}">${escaped(label || __(state))}</span>`;
 }
@@ -66,6 +70,6 @@ function show_amounts_when_narrow(listview, fieldname) {
 	(listview.data || []).forEach((doc, place) => {
 		const title = rows.eq(place).find(".list-subject");
 		if (title.find(".bank-api-amount").length) return;
-		title.append(`<span class="bank-api-amount visible-xs ml-auto">${exact_amount(doc[fieldname], doc.currency)}</span>`);
+		title.append(`<span class="bank-api-amount visible-xs small ml-auto pl-2" style="flex-shrink: 0">${exact_amount(doc[fieldname], doc.currency)}</span>`);
 	});
 }

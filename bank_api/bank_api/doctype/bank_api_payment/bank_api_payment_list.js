@@ -21,11 +21,16 @@ function sort_in_batch(listview) {
 	const within = listview.filter_area.get().some((filter) => ["batch", "part"].includes(filter[1]) && filter[2] === "=");
 	const [now, field, order] = within ? ["name desc", "number", "asc"] : ["number asc", "name", "desc"];
 	if (`${listview.sort_by} ${listview.sort_order}`.toLowerCase() !== now || !listview.sort_selector) return;
-	const shown = listview.sort_selector.wrapper;
-	const option = shown.find(`.dropdown-menu a.option[data-value="${field}"]`);
-	const direction = shown.find(".btn-order");
+	const selector = listview.sort_selector;
+	const option = selector.wrapper.find(`.dropdown-menu a.option[data-value="${field}"]`);
+	const direction = selector.wrapper.find(".btn-order");
 	if (!option.length || !direction.length) return;
+	// The presses only show the choice. One question follows: of several, any answer might come last.
+	const ask = selector.onchange;
+	selector.onchange = () => {};
 	// The first press may only write small letters where the DocType has capitals.
 	for (let press = 0; press < 2 && direction.attr("data-value") !== order; press++) direction.triggerHandler("click");
 	option.triggerHandler("click");
+	selector.onchange = ask;
+	listview.on_sort_change(field, order);
 }

@@ -106,7 +106,7 @@ function head_html(frm) {
 	const facts = [
 		[__("Total"), `<span class="h3 m-0">${exact_amount(doc.total, doc.currency)}</span>`],
 		[__("Payments"), `<span class="h3 m-0">${escaped(doc.payment_count)}</span>`],
-		[__("Execution Date"), days.map((day) => frappe.datetime.str_to_user(day)).join(" – ")],
+		[__("Execution Date"), days.map(instant).join(" – ")],
 		[__("Account"), grouped_account(doc.account)],
 		[__("Identification at the Bank"), doc.state === "Unknown" ? code(doc.exchange_id) : ""],
 	];
@@ -132,7 +132,7 @@ function step_label(state, doc) {
 }
 
 function step_html(pill, at) {
-	return `<div>${pill}<div class="text-muted small mt-1">${at ? frappe.datetime.str_to_user(at) : "&nbsp;"}</div></div>`;
+	return `<div>${pill}<div class="text-muted small mt-1">${at ? instant(at) : "&nbsp;"}</div></div>`;
 }
 
 function counts_html(counts) {
@@ -180,7 +180,7 @@ function errors_html({ errors, counts }) {
 
 function timeline_html(lines) {
 	const rows = lines.map((line) => [
-		`<span class="text-muted text-nowrap">${frappe.datetime.str_to_user(line.at)}</span>`,
+		`<span class="text-muted">${instant(line.at)}</span>`,
 		(line.state ? state_pill(line.state) : escaped(line.action)) + (line.part ? ` <span class="text-muted">${__("Part {0}", [line.part])}</span>` : ""),
 		escaped(line.user),
 		escaped(line.reason),
