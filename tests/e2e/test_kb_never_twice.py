@@ -406,6 +406,7 @@ def scene(installation: Installation, tmp_path: Path) -> Iterator[Scene]:
 		control.kb.switches(**before)
 
 
+@pytest.mark.timeout(1800)  # minutes on a quiet machine
 def test_two_hundred_batches_are_at_the_bank_once_or_not_at_all(scene: Scene) -> None:
 	began = time.monotonic()
 	for number in range(WAVES):
