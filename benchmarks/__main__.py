@@ -28,6 +28,7 @@ MODULES = (
 	"resync",
 	"signing",
 	"payments",
+	"payment_submit",
 	"consent_page",
 )
 
@@ -58,6 +59,7 @@ BARS = {
 	"serve_vs_get_all": Bar(least=8),
 	"signing_vs_bare": Bar(least=0.85),
 	"small_read_vs_whoami": Bar(most=1.3),
+	"submit_seconds_10k": Bar(most=30),
 	"webhook_in_vs_noop": Bar(least=0.65),
 	"webhook_in_p99_vs_noop": Bar(most=2),
 	"webhook_out_vs_session": Bar(least=0.4),
