@@ -2,9 +2,11 @@
 
 What is about to be sent leaves an empty file in the site's folder, named by its identification, which is unique for good. The
 file is made once, whoever tries. If it is there already, then the database has gone back to a time before: the bank may have
-the batch, so it is not sent but in doubt. No backup of Frappe holds this folder, and no restoring empties it.
+the batch, so it is not sent but in doubt. A caller's key leaves such a file too: a key that the database has lost makes no
+second batch. No backup of Frappe holds this folder, and no restoring empties it.
 """
 
+import hashlib
 import os
 import time
 from itertools import islice
@@ -15,7 +17,10 @@ import frappe
 FOLDER = ("private", "bank_api_sent")
 KEPT_SECONDS = 3 * 24 * 3600
 """Longer than a batch may wait to be sent (`payment_sending.SEND_WITHIN`): an older backup has nothing left to send."""
-MOST_A_TURN = 50_000
+KEY_KEPT_SECONDS = 100 * 24 * 3600
+"""Callers repeat themselves for longer than a batch waits, and older backups are restored."""
+MOST_A_TURN = 500_000
+_KEY = "key-"
 
 
 def begin(exchange_id: str) -> bool:
@@ -30,21 +35,7 @@ def begin(exchange_id: str) -> bool:
 	Raises:
 		OSError: it cannot be left. Then nothing may be sent.
 	"""
-	folder = _folder()
-	folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-	try:
-		descriptor = os.open(folder / exchange_id, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-	except FileExistsError:
-		return False
-	try:
-		os.fsync(descriptor)
-		_sync(folder)
-	except OSError:
-		undo(exchange_id)
-		raise
-	finally:
-		os.close(descriptor)
-	return True
+	return _leave(exchange_id)
 
 
 def undo(exchange_id: str) -> None:
@@ -56,21 +47,62 @@ def undo(exchange_id: str) -> None:
 		frappe.logger("bank_api").warning(f"The trace of {exchange_id} cannot be taken away")
 
 
+def begin_key(client: str, key: str) -> None:
+	"""Leave the trace of a caller's key, durably: something of its batch is about to be sent.
+
+	Args:
+		client: name of the Bank API Client.
+		key: the caller's own name of the batch.
+
+	Raises:
+		OSError: it cannot be left. Then nothing may be sent.
+	"""
+	_leave(_of_key(client, key))
+
+
+def knows_key(client: str, key: str) -> bool:
+	"""Whether something was sent under a caller's key, as far back as traces are kept."""
+	return (_folder() / _of_key(client, key)).exists()
+
+
+def _of_key(client: str, key: str) -> str:
+	return _KEY + hashlib.sha256(f"{client}\0{key}".encode()).hexdigest()
+
+
+def _leave(name: str) -> bool:
+	folder = _folder()
+	folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+	try:
+		descriptor = os.open(folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+	except FileExistsError:
+		return False
+	try:
+		os.fsync(descriptor)
+		_sync(folder)
+	except OSError:
+		undo(name)
+		raise
+	finally:
+		os.close(descriptor)
+	return True
+
+
 def clean_up() -> None:
 	"""Take away traces that no batch needs any more (scheduler)."""
-	before = time.time() - KEPT_SECONDS
+	now = time.time()
 	try:
 		with os.scandir(_folder()) as entries:
-			old = [entry.path for entry in islice(entries, MOST_A_TURN) if _is_old(entry, before)]
+			old = [entry.path for entry in islice(entries, MOST_A_TURN) if _is_old(entry, now)]
 	except FileNotFoundError:
 		return
 	for path in old:
 		Path(path).unlink(missing_ok=True)
 
 
-def _is_old(entry: os.DirEntry, before: float) -> bool:
+def _is_old(entry: os.DirEntry, now: float) -> bool:
+	kept = KEY_KEPT_SECONDS if entry.name.startswith(_KEY) else KEPT_SECONDS
 	try:
-		return entry.stat().st_mtime < before
+		return entry.stat().st_mtime < now - kept
 	except OSError:
 		return False
 

@@ -268,7 +268,9 @@ def _claim(row: frappe._dict, batch: Any, connector: PaymentConnector) -> paymen
 
 def _begin(row: frappe._dict) -> SubmittedBatch | ProviderError | None:
 	"""Leave a trace that outlives the database; None if the bank may be called."""
+	whole = payment_states.get(row.parent_batch) if row.parent_batch else row
 	try:
+		payment_journal.begin_key(row.client, (whole or row).idempotency_key or row.name)
 		if payment_journal.begin(row.exchange_id):
 			return None
 	except OSError:

@@ -24,6 +24,7 @@ from bank_api.gateway import (
 	consent_rows,
 	items,
 	payment_files,
+	payment_journal,
 	payment_repeats,
 	payment_rows,
 	payment_rules,
@@ -44,6 +45,7 @@ from bank_api.gateway.errors import (
 	InvalidPayments,
 	KeyInUse,
 	NotOffered,
+	OutcomeUncertain,
 	ProviderFailed,
 	UnknownObject,
 )
@@ -345,6 +347,7 @@ def submit(
 
 	Raises:
 		KeyInUse: the key was for something else.
+		OutcomeUncertain: the key has made a batch that the database has lost.
 		InvalidPayments: it cannot be sent. Nothing is kept, and the key is free.
 		PaymentsRepeated: the same payments were taken under another key. Nothing is kept, and the key is free.
 		GatewayError: there is no consent to send it under. Nothing is kept, and the key is free.
@@ -359,6 +362,13 @@ def submit(
 		if not held:
 			raise ProviderFailed(
 				_("The same batch is being taken by another call. Repeat the call in a minute.")
+			)
+		if payment_journal.knows_key(client.name, asked.key):
+			raise OutcomeUncertain(
+				_(
+					"A batch of this idempotency_key was sent before, and the gateway does not know it any more: a backup was "
+					"restored. Nothing was kept or sent now. Look for it in the bank's channel."
+				)
 			)
 		name = _keep(whence(client, **source), asked, request_hash)
 	_start(name)

@@ -11,8 +11,8 @@ import pytest
 from payer import BATCH, OWN, PAYMENT, bank_day, company, hurry, parts, payment, status, submit
 
 from bank_api import kb
-from bank_api.gateway import payment_arguments, payment_decisions, payment_journal
-from bank_api.gateway.errors import BadArgument
+from bank_api.gateway import payment_arguments, payment_decisions, payment_journal, payment_sending
+from bank_api.gateway.errors import BadArgument, InvalidPayments, OutcomeUncertain
 
 
 @pytest.fixture
@@ -84,16 +84,44 @@ def _connectors():
 	return registry.CONNECTORS | {"kb": FakePaymentConnector}
 
 
+@pytest.mark.parametrize("count", [1, 150])
+def test_a_key_that_the_database_has_lost_makes_no_second_batch(batches, client, count):
+	"""As after restoring a backup that was made before the batch was handed over; its caller repeats the call."""
+	asked = {"payments": [payment() for _ in range(count)]}
+	found = submit("wages", **asked)
+	if count > 1:
+		payment_sending.send_all(found["batch"])
+	sent = len(batches.sandbox.book())
+	assert sent == (1 if count == 1 else 2)
+	for doctype, column in ((PAYMENT, "batch"), (BATCH, "name"), (BATCH, "parent_batch")):
+		batches.frappe.db.sql(f"delete from `tab{doctype}` where {column} = %s", found["batch"])
+	batches.frappe.db.commit()
+	with pytest.raises(OutcomeUncertain):
+		submit("wages", **asked)
+	assert len(batches.sandbox.book()) == sent
+	assert submit("another", **asked)["batch"] != found["batch"]
+
+
+def test_a_key_under_which_nothing_was_sent_is_free(batches, client):
+	with pytest.raises(InvalidPayments):
+		submit("again", payments=[payment(amount="-1")])
+	assert submit("again")["state"] == "stored"
+
+
 def test_old_traces_are_taken_away(batches, client):
 	submit()
 	folder = Path(batches.frappe.get_site_path(*payment_journal.FOLDER))
-	old, new = folder / ("O" + uuid.uuid4().hex[:13]), folder / ("N" + uuid.uuid4().hex[:13])
-	for path in (old, new):
-		path.touch()
-	past = time.time() - payment_journal.KEPT_SECONDS - 60
-	os.utime(old, (past, past))
+	ages = {"O": payment_journal.KEPT_SECONDS, "key-O": payment_journal.KEY_KEPT_SECONDS, "N": 0, "key-N": 0}
+	ages["key-M"] = payment_journal.KEPT_SECONDS
+	paths = {}
+	for name, age in ages.items():
+		paths[name] = folder / (name + uuid.uuid4().hex[:13])
+		paths[name].touch()
+		if age:
+			past = time.time() - age - 60
+			os.utime(paths[name], (past, past))
 	payment_journal.clean_up()
-	assert new.exists() and not old.exists()
+	assert {name for name, path in paths.items() if path.exists()} == {"N", "key-N", "key-M"}
 
 
 # --- numbers and texts

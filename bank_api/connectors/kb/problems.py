@@ -27,7 +27,7 @@ _TABLE: dict[str, tuple[type[InvalidRequest], str]] = {
 	"AC12": (InvalidRequest, "No payments may leave an account of this kind: choose another one."),
 	"AM05": (
 		InvalidRequest,
-		"The bank says that it has this already: look it up there before anything is sent again.",
+		"The bank says that it has this already: look it up there, and do not hand it over once more.",
 	),
 	"AM11": (InvalidRequest, "KB does not trade this currency: choose another one."),
 	"AM12": (
