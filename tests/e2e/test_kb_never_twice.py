@@ -283,14 +283,16 @@ class Scene:
 		return Counter({row["stands"]: row["found"] for row in rows})
 
 	def calm_down(self, *states: str) -> None:
-		"""Let the scheduler take its turns until nothing stands so any more."""
+		"""Let the scheduler take its turns until they change nothing more, and nothing stands so any more."""
 
 		def quiet() -> bool:
+			before = self.states()
 			self.turn("'Validated', 'Unknown'")
-			return not any(self.states()[state] for state in states)
+			after = self.states()
+			return before == after and not any(after[state] for state in states)
 
 		try:
-			wait_until(f"the end of {states}", quiet, 60, step=0.5)
+			wait_until(f"the end of {states}", quiet, 120, step=0.5)
 		finally:
 			print(dict(self.states()), flush=True)
 
@@ -303,7 +305,7 @@ class Scene:
 			from bank_api.gateway import payment_decisions
 
 			frappe.db.sql(
-				"""UPDATE `tabBank API Payment Batch` SET sent_at = '2020-01-01'
+				"""UPDATE `tabBank API Payment Batch` SET sent_at = sent_at - INTERVAL 11 MINUTE
 				WHERE provider = %s AND state = 'Unknown'""",
 				self.company.provider,
 			)
