@@ -49,7 +49,7 @@ function add_buttons(frm) {
 
 function show_what_to_do(frm) {
 	const { state, part_count, last_error } = frm.doc;
-	const where = escaped(frm.doc.authorise_at || __("the bank's own channel"));
+	const where = `<bdi>${escaped(frm.doc.authorise_at || __("the bank's own channel"))}</bdi>`;
 	if (state === "Unknown" && part_count) {
 		frm.set_intro(__("Nobody knows whether the bank has every part. Open the parts that are unknown."), "red");
 	} else if (state === "Unknown") {
