@@ -346,7 +346,7 @@ class TestDefects:
 			"InvalidRequest": 417,
 			"BatchRefused": 417,
 			"NotSent": 502,
-			"OutcomeUnknown": 502,
+			"OutcomeUnknown": 409,
 			"Unsupported": 410,
 			"ProviderError": 502,
 		}

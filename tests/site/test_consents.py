@@ -693,5 +693,5 @@ class TestReading:
 def test_a_no_to_a_recurring_consent_is_a_no(consents, word, meant):
 	from bank_api.gateway import consent_data
 
-	asked = consent_data.Asked(None, None, None, None, word)
+	asked = consent_data.Asked("Migdal Makefet", None, None, None, word)
 	assert consent_data.terms(consents.provider, asked).recurring is meant
