@@ -92,6 +92,7 @@ def test_how_a_consent_stands(consents, client, connected):
 		"recurring": True,
 		"frequency_per_day": 4,
 		"valid_until": consents.sandbox.consent(connected)["valid_until"],
+		"advice": None,
 	}
 	assert call("get_migdal_consent_status", request=request)["consent"] == connected
 
