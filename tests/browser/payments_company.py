@@ -94,7 +94,12 @@ class Company:
 
 	def submit(self, listed: list[dict[str, Any]], name: str, **values: Any) -> str:
 		"""Hand a batch over; its name."""
-		terms = {"account": self.account, "execution_date": self.day, "name": name} | values
+		terms = {
+			"account": self.account,
+			"execution_date": self.day,
+			"name": name,
+			"allow_repeated": 1,
+		} | values
 		answer = self.api.answer(
 			"submit_payment_batch", idempotency_key=uuid.uuid4().hex, payments=listed, **terms
 		)
