@@ -128,7 +128,7 @@ def reading_key(row: frappe._dict) -> access.ItemKey:
 
 
 def send_all(batch: str) -> None:
-	"""Job: send the parts of a batch, one after the other, until one of them is in doubt."""
+	"""Job: send the parts of a batch, one after the other; behind one that is in doubt, `send` leaves the others alone."""
 	for part in payment_rows.parts_of(batch):
 		send(part)
 

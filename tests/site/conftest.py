@@ -4,7 +4,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +53,8 @@ class World:
 	frappe: Any
 	sandbox: Any
 	provider: str
+	queued: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+	"""Jobs that would have gone to a worker, where a fixture keeps them."""
 
 	def client(self, **values: Any) -> Any:
 		"""A new client site; returns its `ClientContext`."""
@@ -267,7 +269,7 @@ def batches(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 	import fake_payments
 
 	from bank_api.connectors import registry
-	from bank_api.gateway import providers
+	from bank_api.gateway import providers, wake
 
 	path = str(tmp_path / "payments.sqlite")
 	monkeypatch.setenv(fake_payments.ENVIRONMENT, path)
@@ -290,5 +292,10 @@ def batches(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 	db.db.sql("update `tabBank API Provider` set enabled = 0 where name != %s", name)
 	db.db.set_single_value("Bank API Settings", "public_url", PUBLIC_URL)
 	db.db.commit()
-	yield World(db, fake_payments.FakePaymentBank(path), name)
+	world = World(db, fake_payments.FakePaymentBank(path), name)
+	# Queues belong to the bench: the worker of another site's stack would send these batches too, to a bank that is not there.
+	monkeypatch.setattr(
+		wake, "job_after_commit", lambda method, **options: world.queued.append((method, options))
+	)
+	yield world
 	providers._connectors.clear()

@@ -439,6 +439,8 @@ def send_parts(world, batch):
 
 def test_a_large_batch_goes_in_parts(small, client):
 	found = submit(payments=[payment(f"{n}.00") for n in range(1, 6)])
+	((method, options),) = small.queued
+	assert (method, options["batch"]) == ("bank_api.gateway.payment_sending.send_all", found["batch"])
 	send_parts(small, found["batch"])
 	found = status(found["batch"])
 	assert found["state"] == "stored" and len(found["parts"]) == 3
