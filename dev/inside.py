@@ -3,14 +3,12 @@
 import argparse
 import contextlib
 import inspect
-import re
 import time
 
 import frappe
 import frappe.utils
 
 SCHEDULER_SECONDS = 60
-TEST_SITE = re.compile(r"test\d*\.localhost")
 
 
 def prepare() -> None:
@@ -91,13 +89,12 @@ def schedule(site: str) -> None:
 
 
 def purge_jobs(site: str) -> None:
-	"""Take a site's jobs out of the queues, and those that site tests have left: nobody waits for them."""
+	"""Take a site's jobs out of the queues: nobody waits for them."""
 	from frappe.utils.background_jobs import get_queues
 
 	for queue in get_queues():
 		for job in queue.get_jobs():
-			owner = (job.kwargs or {}).get("site") or ""
-			if owner == site or TEST_SITE.fullmatch(owner):
+			if (job.kwargs or {}).get("site") == site:
 				job.delete()
 
 

@@ -40,6 +40,8 @@ def site(bench: Bench) -> Iterator[str]:
 	"""A fresh site with the app; frappe is connected to it for the session, in `sites/` as always."""
 	slot = bench.slot("test")
 	fresh_site(bench, slot.site)
+	# A bench's workers serve all its sites: those of a stack would do a test's jobs beside it, and to the bank itself.
+	bench.set_site_config(slot.site, bench_id=slot.site)
 	import frappe
 
 	before = os.getcwd()
@@ -113,7 +115,7 @@ def _stack(bench: Bench, name: str) -> Iterator[Stack]:
 
 
 def _purge_jobs(site: str) -> None:
-	"""No worker serves the site of these tests, but the workers of the stack would have to clear its jobs away."""
+	"""No worker serves the site of these tests: what they queue is cleared away."""
 	from dev.inside import purge_jobs
 
 	with contextlib.suppress(OSError, ConnectionError):

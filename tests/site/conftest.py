@@ -293,7 +293,6 @@ def batches(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 	db.db.set_single_value("Bank API Settings", "public_url", PUBLIC_URL)
 	db.db.commit()
 	world = World(db, fake_payments.FakePaymentBank(path), name)
-	# Queues belong to the bench: the worker of another site's stack would send these batches too, to a bank that is not there.
 	monkeypatch.setattr(
 		wake, "job_after_commit", lambda method, **options: world.queued.append((method, options))
 	)
