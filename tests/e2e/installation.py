@@ -85,13 +85,19 @@ class Installation:
 		name = f"Quanto {next(_numbers)}-{uuid.uuid4().hex[:6]}"
 		return self.setup.quanto(name, **values)["name"]
 
-	def kb(self, **values: Any) -> str:
-		"""A KB provider with an application of its own at the sandbox."""
+	def kb(self, settings: dict[str, str] | None = None, **values: Any) -> str:
+		"""A KB provider with an application of its own at the sandbox.
+
+		Args:
+			settings: further settings of the connector, by name.
+			values: more fields for the Bank API Provider.
+		"""
 		info = self.control.kb.info()
 		app = self.control.kb.add_app(f"{self.stack.url}/bank-api/return")
 		lines = {
 			"authorize_url": f"{info['pages_url']}/autfe/ssologin",
 			"name.path_revoke": "/oauth2/v3/revoke",
+			**(settings or {}),
 		}
 		defaults = {
 			"connector": "kb",

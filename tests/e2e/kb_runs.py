@@ -45,20 +45,14 @@ class Company:
 		info = self.control.info()
 		self.account = next(one["iban"] for one in info["accounts"] if one["currency"] == "CZK")
 		self.day = info["next_bank_day"]
-		lines = {
-			"authorize_url": f"{info['pages_url']}/autfe/ssologin",
+		settings = {
 			"name.path_find": "/batchPayments",
 			"batch_timeout": str(BATCH_TIMEOUT),
 			"most_payments": str(PART),
 			"payments.cut_offs": "no",
 		}
-		record = installation.setup.kb(
-			f"KB {uuid.uuid4().hex[:6]}",
-			api_base_url=f"http://127.0.0.1:{wire}",
-			further_settings="\n".join(f"{name} = {value}" for name, value in lines.items()),
-			app_calls_per_5_minutes=0,
-		)
-		self.provider, self.app = record["name"], record["client_id"]
+		self.provider = installation.kb(settings, api_base_url=f"http://127.0.0.1:{wire}")
+		self.app = installation.app_of(self.provider)
 		self.sites = [self._site() for _ in range(clients)]
 
 	def _site(self) -> ClientSite:
