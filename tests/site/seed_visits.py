@@ -20,7 +20,7 @@ def seed(site: str) -> dict[str, str]:
 
 	mark = uuid.uuid4().hex[:12]
 	consent, user, session = f"urn:bank:{mark}", f"holder-{mark}@{site}", str(uuid.uuid4())
-	owner = owner_of(site, mark, user, f"Quanto {mark}", connector="quanto", client_secret="key")
+	owner = owner_of(site, mark, user, f"Quanto {mark}", connector="quanto", client_secret=f"key of {mark}")
 	provider = owner["provider"]
 	request = insert(
 		"Bank API Connect Request",
