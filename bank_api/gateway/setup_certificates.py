@@ -2,6 +2,7 @@
 
 import base64
 import re
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -28,34 +29,34 @@ HELD_FIELD = {TRANSPORT: "transport_certificate_id", SIGNING: "signing_certifica
 STATES = (DRAFT, CSR_READY, ACTIVE)
 
 
-class CertificateStep(BaseStep):
+class CertificateStep(BaseStep, ABC):
 	"""A certificate of our own: made, requested, uploaded once it is issued, and chosen at the provider.
 
-	Subclasses say which: `title`, `help`, `profile`, `like`, `differs`, `form`, `filled` and `to_authority`.
+	Subclasses say which: the abstract methods, `profile`, and `like` and `differs` where others would do too.
 	"""
 
 	usage = TRANSPORT
 	profile = ""
 
+	@abstractmethod
 	def title(self) -> str:
 		"""Of the step."""
-		raise NotImplementedError
 
+	@abstractmethod
 	def help(self) -> str:
 		"""Of the step."""
-		raise NotImplementedError
 
+	@abstractmethod
 	def to_authority(self) -> str:
 		"""What to do with the request."""
-		raise NotImplementedError
 
+	@abstractmethod
 	def form(self, scene: Scene) -> list[Field]:
 		"""What a request needs besides a title."""
-		raise NotImplementedError
 
+	@abstractmethod
 	def filled(self, scene: Scene, values: Values) -> dict[str, Any]:
 		"""Fields of the record of a request."""
-		raise NotImplementedError
 
 	def like(self, scene: Scene) -> dict[str, Any]:
 		"""What certificates that are made for this very holder have in common."""
@@ -164,9 +165,9 @@ class CertificateStep(BaseStep):
 			title = _next_title(title)
 		return Field("title", _("Title"), default=title, required=True)
 
+	@abstractmethod
 	def word(self) -> str:
 		"""What such a certificate is called, in the record's name."""
-		raise NotImplementedError
 
 	def run(self, scene: Scene, action: str, values: Values) -> None:
 		if action == "create":
