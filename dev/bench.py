@@ -17,6 +17,8 @@ from dev.paths import APP, REPO
 from dev.services import SqlClient, redis_command
 from dev.shell import environment, guarded, run
 
+ANNEX = "BANK_API_ANNEX"
+
 
 class Bench:
 	"""A folder with `apps/`, `sites/` and `env/`, and the servers its configuration names.
@@ -50,12 +52,16 @@ class Bench:
 
 	@staticmethod
 	def embedded() -> "Bench":
-		"""The embedded bench, built if need be. Its servers are started by `ensure_services`."""
+		"""The embedded bench, built if need be; with `$BANK_API_ANNEX`, its annex of that name.
+
+		Its servers are started by `ensure_services`.
+		"""
 		from dev.embedded import EmbeddedBench
 
 		bench = EmbeddedBench.at_default_path()
 		bench.build()
-		return bench
+		annex = os.environ.get(ANNEX)
+		return bench.annex(annex) if annex else bench
 
 	@staticmethod
 	def existing(path: str | Path) -> "Bench":

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable
 
+from dev import suite
 from dev.bench import Bench
 from dev.errors import DevError
 from dev.processes import exit_on_signals, stop_all
@@ -14,6 +15,8 @@ from dev.processes import exit_on_signals, stop_all
 def test(arguments: list[str]) -> int:
 	"""Run the tests with pytest on the bench's Python: unit, site, e2e and browser."""
 	bench = Bench.current()
+	if bench.embedded_bench and suite.is_whole(arguments):
+		return suite.run(bench, arguments)
 	chosen = [
 		word for word in arguments if not word.startswith("-") and word.partition("::")[0].startswith("tests")
 	]

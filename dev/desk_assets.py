@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dev.bench import Bench
 from dev.errors import DevError
-from dev.files import digest, write_atomic
+from dev.files import digest, locked, write_atomic
 from dev.packages import need_program
 from dev.paths import APP, DEV, REPO
 from dev.shell import run
@@ -31,8 +31,11 @@ def ensure_desk(bench: Bench) -> None:
 
 	if isinstance(bench, EmbeddedBench):
 		bench.install_browser_tools()
-		with bench.lock("desk", "building the desk"):
-			_build(bench)
+		work = (bench.path / "desk").resolve()
+		work.mkdir(exist_ok=True)
+		with locked(work / "lock", "building the desk"):
+			_build(bench, work)
+		bench.redis("redis_cache", "DEL", "assets_json")
 	else:
 		known = bench.sites_path / "assets" / "assets.json"
 		built = json.loads(known.read_text()) if known.exists() else {}
@@ -50,8 +53,8 @@ def app_bundles() -> list[Path]:
 	return sorted(path for path in found if "dist" not in path.relative_to(public).parts)
 
 
-def _build(bench: Bench) -> None:
-	work, log, marker = bench.path / "desk", bench.logs / "desk.log", bench.work / "done" / "desk"
+def _build(bench: Bench, work: Path) -> None:
+	log, marker = bench.logs / "desk.log", work / "done"
 	packages = digest(RECIPE / "package-lock.json")
 	sources = [
 		path for path in (REPO / APP / "public").rglob("*") if path.is_file() and "dist" not in path.parts
@@ -61,7 +64,6 @@ def _build(bench: Bench) -> None:
 	if marker.exists() and marker.read_text() == stamp:
 		return
 	print("building the desk, once (about 20 s) …", flush=True)
-	work.mkdir(parents=True, exist_ok=True)
 	for name in RECIPE_FILES:
 		shutil.copyfile(RECIPE / name, work / name)
 	installed = work / "installed"
@@ -77,5 +79,4 @@ def _build(bench: Bench) -> None:
 	modules = bench.path / "apps" / "frappe" / "frappe" / "public" / "node_modules"
 	if not modules.is_symlink():
 		modules.symlink_to(work / "node_modules")
-	bench.redis("redis_cache", "DEL", "assets_json")
 	write_atomic(marker, stamp)

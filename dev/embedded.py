@@ -22,6 +22,7 @@ from dev.packages import (
 from dev.paths import LOCKS, cache_root
 from dev.progress import Progress
 from dev.services import LOOPBACK, MariaDB, Redis, Service
+from dev.sites import pristine_dump
 
 # Changes when the layout below does, so that an old bench is left aside.
 LAYOUT = "1"
@@ -65,6 +66,29 @@ class EmbeddedBench(Bench):
 			progress.step("sites", "bench layout", self._lay_out)
 			self.install_app()
 			progress.close()
+
+	def annex(self, name: str) -> "EmbeddedBench":
+		"""This bench's apps, desk and Python with servers, sites and logs of their own: what is killed there disturbs nobody.
+
+		Args:
+			name: tells several apart.
+		"""
+		annex = EmbeddedBench(self.path.with_name(f"{self.path.name}-{name}"))
+		dump = pristine_dump(self)
+		with locked(cache_root() / "build.lock", "building the bench"):
+			(annex.path / "sites").mkdir(parents=True, exist_ok=True)
+			for folder in ("apps", "env", "desk", "sites/assets"):
+				(self.path / folder).mkdir(exist_ok=True)
+				if not (annex.path / folder).is_symlink():
+					(annex.path / folder).symlink_to(self.path / folder)
+			annex.mariadb.create(annex.logs / "build.log")
+			annex._lay_out()
+			write_atomic(annex.work / "app", (self.work / "app").read_text())
+			annex.install_app()
+			copy = annex.work / dump.name
+			if not copy.exists():
+				write_atomic(copy, dump.read_text())
+		return annex
 
 	def _fetch_frappe(self, log: Path) -> None:
 		frappe_source.fetch(self.path / "apps" / "frappe", self.path / "scratch", log)
