@@ -4,6 +4,7 @@ The link carries a fresh key, with which the bank seals its answer, and a state.
 encrypted, and the state's hash, until the answer is there (`registration`) or the link has ended.
 """
 
+import json
 import re
 import secrets
 from datetime import timedelta
@@ -15,7 +16,7 @@ from frappe.model.document import Document
 from bank_api.connectors.base import RegistrationConnector
 from bank_api.connectors.errors import ProviderError
 from bank_api.connectors.onboarding import Application
-from bank_api.gateway import providers, trip
+from bank_api.gateway import audit, providers, trip
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.errors import BadArgument, GatewayError
 from bank_api.gateway.setup_directory import return_address
@@ -163,9 +164,10 @@ def _link(doc: Document) -> tuple[bool, bool]:
 
 def _reason(doc: Document, open_link: bool, late: bool, known: bool, differs: str) -> str:
 	if open_link:
-		return _(
+		text = _(
 			"A link is out, and the bank's answer is not here yet. It ends on {0}; a new one takes its place."
 		).format(frappe.utils.format_datetime(doc.registration_expires_at))
+		return f"{text} {_in_vain(doc)}".strip()
 	if late:
 		return _("The last link has ended unused. Make a new one.")
 	if differs:
@@ -173,6 +175,25 @@ def _reason(doc: Document, open_link: bool, late: bool, known: bool, differs: st
 	if known and not doc.registered_at:
 		return _("Entered by hand.")
 	return ""
+
+
+def _in_vain(doc: Document) -> str:
+	"""What the last answer said that came to this link and registered nothing; such an answer leaves its trace in the log alone."""
+	since = frappe.utils.get_datetime(doc.registration_expires_at) - VALID_FOR
+	filters = {
+		"reference_doctype": doc.doctype,
+		"reference_name": doc.name,
+		"action": "Application Registered",
+		"outcome": audit.REFUSED,
+		"creation": (">=", since),
+	}
+	found = frappe.get_all(audit.DOCTYPE, filters, pluck="details", order_by="creation desc", limit=1)
+	if not found:
+		return ""
+	details = json.loads(found[0])
+	return _("An answer came that registers nothing ({0}); the link still serves.").format(
+		details.get("reason") or details["status"]
+	)
 
 
 def _facts(doc: Document) -> tuple[Fact, ...]:

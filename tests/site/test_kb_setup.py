@@ -437,6 +437,13 @@ def test_bad_answers_change_nothing_and_the_good_one_still_serves(db, control, p
 	)
 	assert len(lines) == 8 and {line.outcome for line in lines} == {"Refused"}
 	assert "<script>" not in str(lines) and "access_denied" in str(lines)
+	shown = step(provider, "registration").shown.reason
+	assert "registers nothing (refused); the link still serves" in shown
+	assert registration.finish(bad_answers(good, other)["refused"][0]).status == "refused"
+	assert "registers nothing (access_denied)" in step(provider, "registration").shown.reason
+	link_of(provider)
+	assert "registers nothing" not in step(provider, "registration").shown.reason
+	good = dict(parse_qsl(urlsplit(control.walk(link_of(provider))).query))
 	assert registration.finish(good).status == "registered"
 
 
