@@ -68,7 +68,7 @@ class KbSettings:
 		max_pages: a list with more pages is taken for a loop.
 		throttle_seconds: wait after a 429 that does not say.
 		call_timeout: seconds for a whole call with its retries.
-		batch_timeout: seconds for the answer to a batch.
+		batch_timeout: seconds for the answer to a batch; less than a web worker is given, so that our own word of it is kept.
 		max_attempts: how often a read of accounts is sent at most.
 		ca_bundle: PEM text of further certificate authorities.
 		environment: `Sandbox` allows pages without TLS, and a software statement without a certificate.
@@ -101,7 +101,7 @@ class KbSettings:
 	max_pages: int = 1000
 	throttle_seconds: int = 60
 	call_timeout: int = 90
-	batch_timeout: int = 120
+	batch_timeout: int = 90
 	max_attempts: int = 3
 	ca_bundle: str = ""
 	environment: str = "Production"
