@@ -4,6 +4,7 @@ const BASE_URLS = {
 	quanto: "", // not public: it comes with the contract
 	kb: "https://api-gateway.kb.cz",
 };
+const SENDS_WEBHOOKS = ["bridge", "quanto"];
 const COUNTRIES = { bridge: "FR", berlin_group: "IL", quanto: "BR", kb: "CZ" };
 
 frappe.ui.form.on("Bank API Provider", {
@@ -24,13 +25,17 @@ frappe.ui.form.on("Bank API Provider", {
 		if (frm.is_new() || !frm.perm[0].write) return;
 		show_setup(frm);
 		frm.add_custom_button(__("Test Connection"), () => test_connection(frm));
-		frm.add_custom_button(__("Copy Webhook Address"), () => copy_address(frm));
-		if (!setup_of(frm)) frm.add_custom_button(__("Change Webhook Secret"), () => change_secret(frm));
-		if (!frm.doc.webhook_address) {
-			frm.set_intro(__("Set the public URL in the Bank API Settings first: providers send their webhooks there."), "orange");
-		}
+		if (SENDS_WEBHOOKS.includes(frm.doc.connector)) show_webhooks(frm);
 	},
 });
+
+function show_webhooks(frm) {
+	frm.add_custom_button(__("Copy Webhook Address"), () => copy_address(frm));
+	if (!setup_of(frm)) frm.add_custom_button(__("Change Webhook Secret"), () => change_secret(frm));
+	if (!frm.doc.webhook_address) {
+		frm.set_intro(__("Set the public URL in the Bank API Settings first: providers send their webhooks there."), "orange");
+	}
+}
 
 function setup_of(frm) {
 	return frm.doc.__onload && frm.doc.__onload.setup;
