@@ -245,6 +245,7 @@ class MariaDB(Service):
 			"--innodb-read-only-compressed=OFF",
 			"--max-allowed-packet=256M",
 			"--max-connections=300",
+			"--innodb-print-all-deadlocks=ON",
 			"--local-infile=1",
 		]
 

@@ -48,6 +48,7 @@ from bank_api.gateway import (
 )
 from bank_api.gateway.clients import ClientContext
 from bank_api.gateway.clock import site_now
+from bank_api.gateway.durable import durably
 from bank_api.gateway.errors import GatewayError, UnknownObject
 from bank_api.gateway.outcome import COMPLETED, DOCTYPE, EXPIRED, FAILED, OPEN, PENDING, RETURNED
 from bank_api.gateway.plain import shown
@@ -56,7 +57,6 @@ from bank_api.gateway.trip import Addresses, begin, issued, refused, state_hash
 CHECK_FOR = timedelta(hours=24)  # how long a return is re-read while the provider does not answer
 MAX_VALUES = 16  # of a return's query that are looked at
 MAX_VALUE = 256
-WRITE_ATTEMPTS = 3
 MAX_A_TURN = 500  # requests that one turn of the scheduler looks at
 
 # After one of these, the other requests at the same provider would fail the same way.
@@ -348,14 +348,8 @@ def _find_new_item(row: frappe._dict) -> ItemData | None:
 
 def _settle_with(row: frappe._dict, state: ItemData | None) -> None:
 	"""Write what was found, in a transaction of its own; a webhook about the same item may cross it."""
-	for attempt in range(WRITE_ATTEMPTS):
-		frappe.db.commit()  # from here on, read what is committed now
-		try:
-			return _write(row, state)
-		except frappe.QueryDeadlockError:
-			frappe.db.rollback()
-			if attempt == WRITE_ATTEMPTS - 1:
-				raise
+	frappe.db.commit()
+	durably(lambda: _write(row, state))
 
 
 def _write(row: frappe._dict, state: ItemData | None) -> None:

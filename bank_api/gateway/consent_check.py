@@ -37,11 +37,11 @@ from bank_api.connectors.model import (
 )
 from bank_api.gateway import consent_grant, consent_rows, items, providers
 from bank_api.gateway.clock import site_now, utc_now
+from bank_api.gateway.durable import durably
 from bank_api.gateway.locks import exclusive
 
 WAIT_SECONDS = 30
 """How long a reader waits for the one before: longer than a provider usually takes to answer."""
-WRITE_ATTEMPTS = 3
 # The provider may have done it, and the answer was lost: the note of whose wish it was stays for a while.
 _LOST = (ProviderUnavailable, MalformedResponse)
 
@@ -179,15 +179,8 @@ def check(row: frappe._dict, presence: Presence | None = None) -> None:
 		except NotFound:
 			gone(current)
 			return
-		for attempt in range(WRITE_ATTEMPTS):
-			frappe.db.commit()  # from here on, read what is committed now
-			try:
-				_write(current, reading)
-				break
-			except frappe.QueryDeadlockError:
-				frappe.db.rollback()
-				if attempt == WRITE_ATTEMPTS - 1:
-					raise
+		frappe.db.commit()
+		durably(lambda: _write(current, reading))
 	_finish_replacing(row.name)
 
 

@@ -7,9 +7,10 @@ from frappe import _
 
 from bank_api.connectors import consent_item
 from bank_api.connectors.errors import ConsentRequired, NotFound, ProviderError
-from bank_api.connectors.model import Approval, ConsentStanding, Identity, Presence
+from bank_api.connectors.model import Approval, ConsentData, ConsentStanding, Identity, Presence
 from bank_api.gateway import access, audit, consent_check, consent_rows, items, sessions
 from bank_api.gateway.consent_rows import ACTIVE, DOCTYPE
+from bank_api.gateway.durable import durably
 from bank_api.gateway.errors import BadArgument
 
 _OTHERS_DECIDE = (Approval.PENDING.value, Approval.APPROVED.value, Approval.REFUSED.value)
@@ -57,16 +58,19 @@ def extend(
 		with consent_check.alone(row.name):
 			data = connector.extend_consent(row.provider_consent_id, identity, expires_at, presence)
 			frappe.db.commit()
-			state = consent_check.apply(row, consent_check.Reading(data, consent_item.state_of(data)))
-			items.apply_state(row.item, state)
-			if data.standing is ConsentStanding.VALID:
-				audit.record("Consent Extended", client=row.client, doctype=DOCTYPE, name=row.name)
-			frappe.db.commit()
+			durably(lambda: _write(row, data))
 	except (ConsentRequired, NotFound) as error:
 		frappe.db.rollback()
 		_look_again(row, error)
 		raise
 	return consent_rows.get(row.name) or row
+
+
+def _write(row: frappe._dict, data: ConsentData) -> None:
+	state = consent_check.apply(row, consent_check.Reading(data, consent_item.state_of(data)))
+	items.apply_state(row.item, state)
+	if data.standing is ConsentStanding.VALID:
+		audit.record("Consent Extended", client=row.client, doctype=DOCTYPE, name=row.name)
 
 
 def _look_again(row: frappe._dict, error: ProviderError) -> None:

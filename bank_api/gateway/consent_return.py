@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 
 from bank_api.connectors.errors import ConsentRequired, InvalidRequest, NotFound
-from bank_api.connectors.model import ConsentStanding, Presence, Secret
+from bank_api.connectors.model import ConsentStanding, Presence, Secret, TokenPair
 from bank_api.gateway import (
 	audit,
 	consent_check,
@@ -20,11 +20,11 @@ from bank_api.gateway import (
 )
 from bank_api.gateway.clock import site_now
 from bank_api.gateway.consent_rows import CREATED, DOCTYPE, ENDED, LIVE, WAITING
+from bank_api.gateway.durable import durably
 from bank_api.gateway.locks import exclusive
 
 MAX_CODE = 4096
 SETTLE_WAIT_SECONDS = 40
-WRITE_ATTEMPTS = 3
 
 
 def keep_code(request: str, code: Secret) -> None:
@@ -102,12 +102,15 @@ def _swap(request: frappe._dict, row: frappe._dict, code: Secret) -> bool:
 		consent_rows.set_values(row.name, last_error=refusals.explained(error))
 		_fail(request, _("The provider does not accept the code. Ask for a new link."))
 		return False
+	durably(lambda: _keep(row, pair))
+	return True
+
+
+def _keep(row: frappe._dict, pair: TokenPair) -> None:
 	consent_tokens.keep(row, pair)
 	consent_rows.forget_secrets(row.name, ["authorisation_code", "code_verifier"])
 	consent_rows.set_values(row.name, authorised_at=site_now(), renewing_since=None)
 	audit.record("Consent Authorised", client=row.client, doctype=DOCTYPE, name=row.name)
-	frappe.db.commit()  # durable before anyone uses it
-	return True
 
 
 def _not_given(request: frappe._dict, row: frappe._dict, status: str | None) -> None:
@@ -126,15 +129,8 @@ def _complete(request: frappe._dict, consent: str, presence: Presence | None) ->
 	"""Read what was granted, and make the item of it. May be repeated."""
 	row = consent_rows.get(consent)
 	reading = consent_check.read(row, presence)
-	for attempt in range(WRITE_ATTEMPTS):
-		frappe.db.commit()  # from here on, read what is committed now
-		try:
-			_write(request, row, reading)
-			break
-		except frappe.QueryDeadlockError:
-			frappe.db.rollback()
-			if attempt == WRITE_ATTEMPTS - 1:
-				raise
+	frappe.db.commit()
+	durably(lambda: _write(request, row, reading))
 	consent_succession.retire(consent)
 
 

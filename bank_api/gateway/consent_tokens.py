@@ -31,6 +31,7 @@ from bank_api.connectors.errors import (
 from bank_api.connectors.model import ConsentStanding, Presence, Token, TokenPair
 from bank_api.gateway import audit, consent_check, consent_rows, items, providers, refusals
 from bank_api.gateway.clock import site_now, to_site, to_utc, utc_now
+from bank_api.gateway.durable import durably
 from bank_api.gateway.errors import NotConfigured, UnknownObject
 from bank_api.gateway.locks import exclusive, is_free
 
@@ -219,8 +220,7 @@ def _renew(row: frappe._dict, stale: Token | None) -> Token:
 	except ProviderError as error:
 		_note_failure(row, error, clear=True)  # a definite no: the tokens are what they were
 		raise
-	keep(row, pair)
-	frappe.db.commit()  # durable before anyone uses it
+	durably(lambda: keep(row, pair))
 	token = _stored(consent_rows.get(row.name), None)
 	if token is None:  # nobody can have changed it: the lock is held
 		raise ConsentRequired("The new token cannot be read.")

@@ -1,9 +1,15 @@
-"""Marks between the steps of work that must not be half-done: what is before a mark is committed, what is behind it is not begun.
+"""Work that must not be half-done: what a provider has said or done is written whatever the database is doing at the moment.
 
-A mark does nothing. A test puts a function of its own in the place of `mark`, and lets the process die there.
+A mark stands between two steps: what is before it is committed, what is behind it is not begun. It does nothing; a test puts a
+function of its own in the place of `mark`, and lets the process die there.
 """
 
+import time
 from collections.abc import Callable
+
+import frappe
+
+WRITE_ATTEMPTS = 5
 
 
 def _nothing(step: str) -> None:
@@ -16,3 +22,36 @@ mark: Callable[[str], None] = _nothing
 def reached(step: str) -> None:
 	"""The step of this name is done and durable, or the next one is about to begin."""
 	mark(step)
+
+
+def durably(write: Callable[[], None]) -> None:
+	"""Commit what a function writes, whatever the database is doing at the moment.
+
+	Args:
+		write: may be called several times, each time in a transaction of its own.
+	"""
+	for attempt in range(1, WRITE_ATTEMPTS + 1):
+		try:
+			frappe.db.rollback()
+			write()
+			frappe.db.commit()
+			return
+		except Exception:
+			if attempt == WRITE_ATTEMPTS:
+				raise
+			frappe.logger("bank_api").warning("An outcome could not be written; trying again", exc_info=True)
+			time.sleep(attempt / 5)
+			reconnect()
+
+
+def reconnect() -> None:
+	"""A new connection if the old one is dead; what was in its transaction is gone either way."""
+	try:
+		frappe.db.rollback()
+		frappe.db.sql("SELECT 1")
+	except Exception:
+		try:
+			frappe.db.close()
+			frappe.db.connect()
+		except Exception:
+			frappe.logger("bank_api").warning("The database cannot be reached")

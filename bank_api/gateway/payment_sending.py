@@ -10,8 +10,6 @@ The order is the whole point:
 5. What it said is committed: stored, refused for certain, not sent for certain, or `Unknown`. Only the second last leads back.
 """
 
-import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
@@ -49,7 +47,7 @@ from bank_api.gateway import (
 	refusals,
 )
 from bank_api.gateway.clock import site_now
-from bank_api.gateway.durable import reached
+from bank_api.gateway.durable import durably, reached, reconnect
 from bank_api.gateway.errors import GatewayError, InternalError, NotConfigured, UnknownObject
 from bank_api.gateway.locks import exclusive
 from bank_api.gateway.payment_errors import of_findings, of_problem, summary
@@ -72,7 +70,6 @@ SEND_WITHIN = timedelta(hours=24)
 PATIENCE = (1, 5, 15, 30, 60)
 """Minutes to the next attempt, after each one of which it is certain that nothing was sent."""
 FIRST_CHECK = timedelta(minutes=1)
-WRITE_ATTEMPTS = 5
 NUMBERS_WAIT = 10
 _NEVER_ARRIVED = (NotSent, RateLimited, ConfigurationError)
 _STALE = (TokenRefused, AuthenticationExpired)
@@ -174,7 +171,7 @@ def _send(part: str) -> None:
 			# A deadlock, a lost connection, a defect: the bank was not called. If the commit went through all the same,
 			# the row says Sending, and nobody sends it: the scheduler calls it Unknown.
 			frappe.logger("bank_api").error(f"Payment batch {part} was not claimed", exc_info=True)
-			_reconnect()
+			reconnect()
 			_not_ready(row, InternalError())
 			return
 		outcome = _begin(row)
@@ -338,39 +335,6 @@ def _record(row: frappe._dict, outcome: SubmittedBatch | ProviderError, last: bo
 		if isinstance(outcome, ConsentRequired) and (last or not isinstance(outcome, _STALE)):
 			_doubt(row, outcome)
 		frappe.db.commit()
-
-
-def durably(write: Callable[[], None]) -> None:
-	"""Commit what a function writes, whatever the database is doing at the moment.
-
-	Args:
-		write: may be called several times, each time in a transaction of its own.
-	"""
-	for attempt in range(1, WRITE_ATTEMPTS + 1):
-		try:
-			frappe.db.rollback()
-			write()
-			frappe.db.commit()
-			return
-		except Exception:
-			if attempt == WRITE_ATTEMPTS:
-				raise
-			frappe.logger("bank_api").warning("An outcome could not be written; trying again", exc_info=True)
-			time.sleep(attempt / 5)
-			_reconnect()
-
-
-def _reconnect() -> None:
-	"""A new connection if the old one is dead; what was in its transaction is gone either way."""
-	try:
-		frappe.db.rollback()
-		frappe.db.sql("SELECT 1")
-	except Exception:
-		try:
-			frappe.db.close()
-			frappe.db.connect()
-		except Exception:
-			frappe.logger("bank_api").warning("The database cannot be reached")
 
 
 def _write(row: frappe._dict, outcome: SubmittedBatch | ProviderError, last: bool) -> None:

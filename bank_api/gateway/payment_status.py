@@ -12,11 +12,11 @@ from bank_api.connectors.errors import ConsentRequired, NotFound, ProviderError,
 from bank_api.connectors.payments_model import BatchStanding, BatchStatus, PaymentStatus
 from bank_api.gateway import access, payment_rows, payment_sending, payment_states, refusals
 from bank_api.gateway.clock import site_now
-from bank_api.gateway.durable import reached
+from bank_api.gateway.durable import durably, reached
 from bank_api.gateway.errors import ProviderFailed, UnknownObject
 from bank_api.gateway.locks import exclusive
 from bank_api.gateway.payment_errors import of_problem, summary
-from bank_api.gateway.payment_sending import connector_of, durably, problem_columns, reading_key
+from bank_api.gateway.payment_sending import connector_of, problem_columns, reading_key
 from bank_api.gateway.payment_states import (
 	AT_BANK,
 	AUTHORISED,

@@ -232,7 +232,7 @@ class Sharer:
 
 	def done(self, sentence: str) -> None:
 		"""The overview says what has just happened."""
-		assert urlsplit(self.page.url).path == HOME
+		assert urlsplit(self.page.url).path == HOME, self.page.locator("main").inner_text()
 		assert self.page.locator("[role=status]").inner_text() == self.words[sentence]
 		self.look()
 

@@ -377,6 +377,26 @@ class TestLostAnswers:
 		assert reload(consents, consent).state == "Needs Authorisation"
 		assert consents.events(client)[-1] == "consent.reauthorisation_needed"
 
+	def test_a_database_that_goes_away_costs_no_tokens(self, consents, consent, monkeypatch):
+		from bank_api.gateway import consent_tokens
+
+		keep, killed = consent_tokens.keep, []
+
+		def cut_off(*arguments):
+			keep(*arguments)
+			if not killed:
+				killed.append(consents.frappe.db.sql("select connection_id()")[0][0])
+				consents.frappe.db.sql("kill %s", killed[0])
+
+		monkeypatch.setattr(consent_tokens, "keep", cut_off)
+		run_out(consents, consent)
+		assert consent_tokens.access_token(consent.name).value
+		row = reload(consents, consent)
+		assert killed and row.state == "Active" and not row.renewing_since
+		run_out(consents, consent)
+		assert consent_tokens.access_token(consent.name).value
+		assert len(consents.sandbox.calls("renew")) == 2
+
 	def test_a_definite_no_leaves_no_mark(self, consents, consent, monkeypatch):
 		from fake_consents import FakeConnector
 

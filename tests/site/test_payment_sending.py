@@ -304,7 +304,7 @@ def test_an_outcome_of_an_older_attempt_says_nothing_of_a_newer_one(batches, cli
 	old = payment_states.get(found["batch"])
 	payment_states.move(found["batch"], "Sending", tries=old.tries + 1)
 	batches.frappe.db.commit()
-	payment_sending.durably(lambda: payment_sending._write(old, NotSent("late"), True))
+	durable.durably(lambda: payment_sending._write(old, NotSent("late"), True))
 	assert payment_states.get(found["batch"]).state == "Sending"
 
 
@@ -318,7 +318,7 @@ def test_a_sender_that_outlives_its_lock_still_tells_what_it_knows(batches, clie
 		if reached == "answered":
 			(name,) = batches.frappe.get_all(BATCH, {"state": "Sending", "client": client.name}, pluck="name")
 			row = payment_states.get(name)
-			payment_sending.durably(
+			durable.durably(
 				lambda: payment_sending._write(row, payment_sending._in_doubt(InterruptedError()), True)
 			)
 			taken["state"] = payment_states.get(name).state

@@ -802,6 +802,28 @@ class TestExtending:
 		assert item_of(visits, consent_id).authentication_expires_at > before
 		assert count(visits, client, "item.updated", "consent.granted") == [1, 1]
 
+	def test_a_deadlock_costs_nothing(self, visits, client, monkeypatch):
+		"""The provider has extended it already: nobody may be told otherwise."""
+		from bank_api.gateway import relay
+
+		consent_id, emit, deadlocks = shared(visits), relay.emit, []
+
+		def contended(*arguments, **options):
+			if not deadlocks:
+				deadlocks.append(1)
+				raise visits.frappe.QueryDeadlockError
+			return emit(*arguments, **options)
+
+		monkeypatch.setattr(relay, "emit", contended)
+		answer = self.extend(consent_id, expires_at="2027-12-31T10:00:00Z")
+		assert deadlocks and answer["expires_at"] == "2027-12-31T10:00:00.000Z"
+		assert len(visits.sandbox.calls("extend_consent")) == 1
+		assert count(visits, client, "item.updated") == [1]
+		assert (
+			len(visits.frappe.get_all("Bank API Log", {"action": "Consent Extended", "client": client.name}))
+			== 1
+		)
+
 	def test_for_good(self, visits, client):
 		consent_id = shared(visits)
 		visits.frappe.db.set_value("Bank API Provider", visits.provider, "consent_months", 0)
