@@ -100,9 +100,7 @@ def _measure(names: list[str]) -> tuple[dict[str, float], dict[str, Exception], 
 	slot = bench.slot("bench")
 	figures: dict[str, float] = {}
 	failed: dict[str, Exception] = {}
-	config = {"bank_api_allow_http": 1, "bank_api_allow_private_webhooks": 1}
 	stack = Stack(bench, fresh_site(bench, slot.site))
-	bench.set_site_config(slot.site, **config)
 	os.chdir(bench.sites_path)  # Frappe's logs are named relative to it
 	frame = {"machine": machine(), "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
 	with stack.start(worker=False):  # every benchmark wants the machine for itself

@@ -21,6 +21,9 @@ from dev.processes import exit_on_signals
 from dev.sites import fresh_site
 from dev.stack import Stack
 
+LIMITS = {"throttle_user_limit": 100_000, "max_file_size": 64 * 1024 * 1024}
+"""Of the framework, on sites of stacks: users an hour (60), and bytes of a request (10 MB; 100,000 payments have more, docs/kb.md)."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
 	"""End what was started when this run is told to end."""
@@ -109,7 +112,9 @@ def desk(bench: Bench) -> Iterator[Stack]:
 @contextlib.contextmanager
 def _stack(bench: Bench, name: str) -> Iterator[Stack]:
 	slot = bench.slot(name)
-	with Stack(bench, fresh_site(bench, slot.site, scheduler=True)).start() as stack:
+	site = fresh_site(bench, slot.site, scheduler=True)
+	bench.set_site_config(site, **LIMITS)
+	with Stack(bench, site).start() as stack:
 		yield stack
 	slot.release()
 

@@ -162,7 +162,6 @@ class Setup:
 
 def main(stack: Stack) -> dict[str, Any]:
 	"""What `make serve` sets up: both versions of Bridge, Migdal, Quanto, KB, and one client site with keys and end users."""
-	stack.bench.set_site_config(stack.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1)
 	setup = Setup(stack.url, stack.sandbox_url)
 	names = [setup.provider(f"Bridge {version}", version)["name"] for version in ("2025-01-15", "2021-06-01")]
 	names.append(setup.migdal("Migdal")["name"])

@@ -11,6 +11,9 @@ from dev.errors import DevError
 from dev.processes import Process
 from dev.services import LOOPBACK
 
+SPEAKS_TO_ITS_MACHINE = {"bank_api_allow_http": 1, "bank_api_allow_private_webhooks": 1}
+"""The simulated providers and the client sites of tests have no certificates of public authorities, nor public addresses."""
+
 
 class Stack:
 	"""The processes around one site.
@@ -91,8 +94,9 @@ class Stack:
 		if scheduler:
 			chosen.append(processes.scheduler(bench, site, log=logs / "scheduler.log"))
 		self.processes = {process.name: process for process in chosen}
-		if web:
-			bench.set_site_config(site, host_name=self.url)
+		# Before anything starts: a web server of Frappe 16 reads a site's configuration once a minute.
+		own = {"host_name": self.url} if web else {}
+		bench.set_site_config(site, **own, **SPEAKS_TO_ITS_MACHINE)
 		try:
 			for process in chosen:
 				process.launch()

@@ -7,5 +7,4 @@ from dev.stack import Stack
 
 def main(stack: Stack, chapters: Sequence[str] = ()) -> int:
 	"""Play the story, or some chapters of it, with the bench's Python; its exit status."""
-	stack.bench.set_site_config(stack.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1)
 	return stack.bench.call("-m", "dev.story", stack.url, stack.sandbox_url, stack.site, *chapters)

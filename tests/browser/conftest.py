@@ -52,7 +52,6 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(desk: Any) -> Iterator[World]:
-	desk.bench.set_site_config(desk.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1)
 	receiver = Receiver()
 	admin = Admin(desk.url)
 	admin.update("Bank API Settings", "Bank API Settings", public_url=desk.url)

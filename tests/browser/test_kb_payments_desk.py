@@ -26,8 +26,6 @@ API_DOWNLOAD = "/api/method/bank_api.kb.download_payment_batch"
 
 @pytest.fixture(scope="session")
 def company(world: Any) -> Any:
-	# Frappe's own limit of a request is 10 MB; a list of 100,000 payments has more (docs/kb.md).
-	world.stack.bench.set_site_config(world.stack.site, max_file_size=64 * 1024 * 1024)
 	company = Company(world)
 	yield company
 	company.receiver.stop()

@@ -55,9 +55,6 @@ class Installation:
 	receivers: list[Receiver] = field(default_factory=list)
 
 	def __post_init__(self) -> None:
-		self.stack.bench.set_site_config(
-			self.stack.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1
-		)
 		self.control = SandboxControl(self.stack.sandbox_url)
 		self.setup = Setup(self.stack.url, self.stack.sandbox_url)
 

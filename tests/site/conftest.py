@@ -167,9 +167,6 @@ def two_clients(stack: Any) -> tuple[Connected, Connected]:
 	"""Two client sites of the running stack, each with a provider, an end user and a synced bank of its own."""
 	from dev.seed import Setup
 
-	stack.bench.set_site_config(
-		stack.site, bank_api_allow_http=1, bank_api_allow_private_webhooks=1, throttle_user_limit=100_000
-	)
 	setup = Setup(stack.url, stack.sandbox_url)
 	return _connected(stack, setup, "a"), _connected(stack, setup, "b")
 
