@@ -188,9 +188,9 @@ def note(rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
 		frappe.db.set_value(PAYMENT, name, values)
 
 
-def parts_of(batch: str) -> list[str]:
-	"""What is sent of a batch: its parts in their order, or the batch itself."""
-	names = frappe.get_all(DOCTYPE, {"parent_batch": batch}, pluck="name", order_by="part_number asc")
+def parts_of(batch: str, order: str = "part_number asc") -> list[str]:
+	"""What is sent of a batch: its parts, by default in the order of their numbers, or the batch itself."""
+	names = frappe.get_all(DOCTYPE, {"parent_batch": batch}, pluck="name", order_by=order)
 	return names or [batch]
 
 

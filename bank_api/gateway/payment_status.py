@@ -1,5 +1,6 @@
 """How batches stand at the bank: asked, never guessed. What the bank does not say changes nothing."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -32,6 +33,8 @@ from bank_api.gateway.payment_states import (
 from bank_api.gateway.plain import shown
 
 WAIT_SECONDS = 20
+ASK_SECONDS = 20
+"""Somebody waits for the answer, in a process that others wait for too."""
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=2)
 GIVE_UP_AFTER = timedelta(days=400)
 """A consent lasts 12 months, and a payment may be a year ahead: behind that nobody answers any more."""
@@ -53,15 +56,20 @@ class _Doubtful(Exception):
 
 
 def check_whole(batch: str) -> None:
-	"""Ask how everything that was sent of a batch stands. Commits.
+	"""Ask how what was sent of a batch stands, for `ASK_SECONDS` at most. Commits.
+
+	Of many parts, those are asked first that were asked longest ago; the scheduler goes on with the others.
 
 	Raises:
 		ProviderError: the bank cannot say; what it said before stays.
 	"""
 	if payment_states.get(batch) is None:
 		raise UnknownObject()
-	for part in payment_rows.parts_of(batch):
+	ends = time.monotonic() + ASK_SECONDS
+	for part in payment_rows.parts_of(batch, order="checked_at asc, part_number asc"):
 		check(part)
+		if time.monotonic() > ends:
+			return
 
 
 def check(part: str) -> str:

@@ -450,6 +450,20 @@ def test_a_large_batch_goes_in_parts(small, client):
 	assert found["total"] == "15.00"
 
 
+def test_a_look_at_many_parts_takes_turns(small, client, monkeypatch):
+	"""Whoever asks waits for seconds, however many parts there are."""
+	from bank_api.gateway import payment_status
+
+	found = submit(payments=[payment(f"{n}.00") for n in range(1, 6)])
+	send_parts(small, found["batch"])
+	monkeypatch.setattr(payment_status, "ASK_SECONDS", -1)
+	before = len(small.sandbox.calls("batch_status"))
+	for _ in range(4):
+		status(found["batch"], refresh=1)
+	asked = small.sandbox.calls("batch_status")[before:]
+	assert len(asked) == 4 and len(set(asked)) == 3 and asked[3] == asked[0]
+
+
 def test_nothing_follows_a_part_that_is_in_doubt(small, client):
 	small.sandbox.put("list", False)
 	small.sandbox.plan("stored", "lost_after")
