@@ -1,6 +1,7 @@
 """The whole test suite as sessions of pytest side by side, each with servers of its own: some tests kill theirs.
 
-End-to-end tests mostly wait, and no session keeps more than about one processor busy.
+No session keeps more than about one processor busy. More than two at a time take as long on two processors, and wait for
+each other.
 """
 
 import subprocess
@@ -13,8 +14,8 @@ from dev.bench import ANNEX, Bench
 from dev.paths import REPO
 from dev.shell import environment, guarded
 
-BESIDE = {"e2e": ("tests/e2e",), "browser": ("tests/unit", "tests/browser")}
-"""What runs on an annex of the bench, by its name; all other tests run on the bench itself."""
+BESIDE = {"e2e": ("tests/unit", "tests/e2e")}
+"""What runs on an annex of the bench, by its name; all other tests run on the bench itself. Both take about as long."""
 _LOOKS_ONLY = ("-q", "-v", "-r", "--tb", "--color", "--durations")
 
 
