@@ -437,14 +437,18 @@ def test_bad_answers_change_nothing_and_the_good_one_still_serves(db, control, p
 	)
 	assert len(lines) == 8 and {line.outcome for line in lines} == {"Refused"}
 	assert "<script>" not in str(lines) and "access_denied" in str(lines)
-	shown = step(provider, "registration").shown.reason
-	assert "registers nothing (refused); the link still serves" in shown
-	assert registration.finish(bad_answers(good, other)["refused"][0]).status == "refused"
-	assert "registers nothing (access_denied)" in step(provider, "registration").shown.reason
+	assert registration.finish(good).status == "registered"
+
+
+def test_the_step_tells_of_an_answer_that_registers_nothing(db, control, provider):
+	introduce(provider, control)
+	good = dict(parse_qsl(urlsplit(control.walk(link_of(provider))).query))
+	for error, told in (("<script>", "refused"), ("access_denied", "access_denied")):
+		assert registration.finish({"state": good["state"], "error": error}).status == "refused"
+		reason = step(provider, "registration").shown.reason
+		assert f"registers nothing ({told}); the link still serves" in reason
 	link_of(provider)
 	assert "registers nothing" not in step(provider, "registration").shown.reason
-	good = dict(parse_qsl(urlsplit(control.walk(link_of(provider))).query))
-	assert registration.finish(good).status == "registered"
 
 
 def test_two_providers_do_not_take_each_others_answers(db, control, provider):
