@@ -78,6 +78,14 @@ def test_the_first_look_says_what_to_bring(setup: Setup):
 	setup.screen.picture("kb-setup")
 
 
+def test_the_form_has_no_address_for_webhooks_that_never_come(screen: Any, bank: str):
+	screen.form("Bank API Provider", bank)
+	tabs = screen.page.locator(".form-tabs:visible .nav-link:visible")
+	assert tabs.filter(has_text="Limits").count() == 1
+	assert not tabs.filter(has_text="Webhooks").count()
+	assert not screen.page.get_by_text("Copy Webhook Address").count()
+
+
 def test_contacts_keys_and_the_certificate(setup: Setup, world: Any):
 	setup.fill("contacts", kind="Technical", contact_name="Jana Nováková", email="jana@example.cz")
 	setup.press("contacts", "Save")
