@@ -404,8 +404,8 @@ def get_payment_batch_status(
 	Args:
 		batch: our id of it.
 		idempotency_key: the caller's own.
-		refresh: ask the bank now; without it, what it said last. Of many parts, as many are asked as 20 seconds allow,
-			those first that were asked longest ago (`checked_at`).
+		refresh: ask the bank now; without it, what it said last. After 20 seconds no further part is asked about;
+			those come first that were asked about longest ago (`checked_at`).
 
 	Returns:
 		`batch`, `idempotency_key`, `state` (`validated`, `sending`, `stored`, `partly_accepted`, `authorised`, `settled`,

@@ -29,6 +29,9 @@ def durably(write: Callable[[], None]) -> None:
 
 	Args:
 		write: may be called several times, each time in a transaction of its own.
+
+	Raises:
+		Exception: what the last of `WRITE_ATTEMPTS` raised, some two seconds after the first; nothing is written then.
 	"""
 	for attempt in range(1, WRITE_ATTEMPTS + 1):
 		try:

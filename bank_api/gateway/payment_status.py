@@ -56,9 +56,9 @@ class _Doubtful(Exception):
 
 
 def check_whole(batch: str) -> None:
-	"""Ask how what was sent of a batch stands, for `ASK_SECONDS` at most. Commits.
+	"""Ask how what was sent of a batch stands; after `ASK_SECONDS` no further part is asked about. Commits.
 
-	Of many parts, those are asked first that were asked longest ago; the scheduler goes on with the others.
+	Those come first that were asked about longest ago; the scheduler goes on with the others.
 
 	Raises:
 		ProviderError: the bank cannot say; what it said before stays.
