@@ -87,7 +87,7 @@ class EmbeddedBench(Bench):
 			annex.install_app()
 			copy = annex.work / dump.name
 			if not copy.exists():
-				write_atomic(copy, dump.read_text())
+				copy.hardlink_to(dump)
 		return annex
 
 	def _fetch_frappe(self, log: Path) -> None:
