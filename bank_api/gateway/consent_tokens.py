@@ -220,11 +220,19 @@ def _renew(row: frappe._dict, stale: Token | None) -> Token:
 	except ProviderError as error:
 		_note_failure(row, error, clear=True)  # a definite no: the tokens are what they were
 		raise
-	durably(lambda: keep(row, pair))
-	token = _stored(consent_rows.get(row.name), None)
-	if token is None:  # nobody can have changed it: the lock is held
-		raise ConsentRequired("The new token cannot be read.")
+	durably(lambda: _keep_renewed(row, pair))
+	current = consent_rows.get(row.name)
+	token = _stored(current, None) if current else None
+	if token is None:
+		raise ConsentRequired("The consent was withdrawn meanwhile, or the new token cannot be read.")
 	return token
+
+
+def _keep_renewed(row: frappe._dict, pair: TokenPair) -> None:
+	"""Who withdraws a consent does not wait for its renewal: tokens that come afterwards are nobody's."""
+	current = consent_rows.get(row.name, lock=True)
+	if current and current.state != consent_rows.ENDED:
+		keep(row, pair)
 
 
 def keep(row: frappe._dict, pair: TokenPair) -> None:

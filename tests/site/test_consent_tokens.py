@@ -397,6 +397,27 @@ class TestLostAnswers:
 		assert consent_tokens.access_token(consent.name).value
 		assert len(consents.sandbox.calls("renew")) == 2
 
+	def test_what_is_withdrawn_during_a_renewal_stays_withdrawn(self, consents, consent, monkeypatch):
+		from fake_consents import FakeConnector
+
+		from bank_api.connectors.errors import ConsentRequired
+		from bank_api.gateway import consent_rows, consent_tokens
+
+		renew = FakeConnector.renew
+
+		def withdrawn_meanwhile(*arguments, **options):
+			pair = renew(*arguments, **options)
+			assert consent_rows.end(consent.name)
+			consents.frappe.db.commit()
+			return pair
+
+		monkeypatch.setattr(FakeConnector, "renew", withdrawn_meanwhile)
+		run_out(consents, consent)
+		with pytest.raises(ConsentRequired):
+			consent_tokens.access_token(consent.name)
+		assert reload(consents, consent).state == "Ended"
+		assert not secrets_of(consents, consent)
+
 	def test_a_definite_no_leaves_no_mark(self, consents, consent, monkeypatch):
 		from fake_consents import FakeConnector
 
